@@ -1,0 +1,1 @@
+//! The Container Credential Guard: a credential spec in, a gMSA identity out.

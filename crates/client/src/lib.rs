@@ -1,0 +1,1 @@
+//! A domain's client: DC location, Kerberos, sealed LDAP and the retrieval of gMSA passwords.

@@ -1,0 +1,1 @@
+//! The credential spec: parse, validate, generate.

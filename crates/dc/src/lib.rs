@@ -1,0 +1,1 @@
+//! A domain controller: LDAP, LDAPS and Kerberos served from a directory.

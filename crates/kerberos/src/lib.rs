@@ -1,0 +1,1 @@
+//! Kerberos V5 without I/O: messages, cryptography, PAC, GSS-API, SPNEGO, keytab and credential cache.

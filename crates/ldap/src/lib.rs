@@ -1,0 +1,1 @@
+//! LDAPv3 without I/O: BER, messages, filters, distinguished names, controls and LDIF.

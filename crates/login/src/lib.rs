@@ -1,0 +1,1 @@
+//! Logging users in for applications: DN resolution, then bind.

@@ -1,0 +1,1 @@
+//! The built-in certificate authority and the TLS configurations that use it.

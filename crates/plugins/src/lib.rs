@@ -1,0 +1,1 @@
+//! What a CCG plugin does, for any host: rkc (Kubernetes), later akv (Azure Key Vault).

@@ -1,0 +1,1 @@
+//! Active Directory's schema: attributes, classes, syntaxes and the subschema LDAP clients read.

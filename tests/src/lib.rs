@@ -1,0 +1,1 @@
+//! Interop with real clients, and the chain end to end.
