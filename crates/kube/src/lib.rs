@@ -1,1 +1,21 @@
-//! The Kubernetes side: the account provider.
+//! The Kubernetes side of the chain: the account provider.
+//!
+//! One account provider runs on each node for each namespace that holds impersonation accounts. The plugin on the same node asks it for a
+//! Secret's credentials over HTTPS on loopback; nobody else can, because the provider is its own certificate authority and lets in only
+//! the one client certificate it has issued. It leaves the port and that certificate in a folder of the node that only the host's
+//! privileged user reads. Secrets are read anew for each request: a changed password is what the next request returns.
+//!
+//! In reading order: [`AccountProvider`], with its [`Config`] and [`Limits`]; [`SecretSource`], where secrets come from, and
+//! [`SecretFolder`], which is one; [`Audit`], who asked for what.
+//!
+//! HTTP interface and folders are those of Rancher's account provider, so either side can be replaced on its own.
+
+mod audit;
+mod error;
+mod provider;
+mod secret;
+
+pub use audit::{Audit, AuditEvent, AuditLog, Outcome};
+pub use error::Error;
+pub use provider::{AccountProvider, Config, Limits, Running};
+pub use secret::{Secret, SecretError, SecretFolder, SecretSource};

@@ -24,7 +24,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Reads a chain and a key in PEM. That they belong together is found out where they are used.
+    /// Reads a chain and a key in PEM. Whether they belong together says [`check`](Self::check).
     ///
     /// # Errors
     /// [`Error::Pem`] with the name of what is missing.
@@ -91,12 +91,26 @@ impl Identity {
         &self.chain_pem
     }
 
+    /// The private key in PEM.
+    #[must_use]
+    pub fn key_pem(&self) -> &str {
+        &self.key_pem
+    }
+
     /// What the certificate says.
     ///
     /// # Errors
     /// [`Error::Certificate`].
     pub fn facts(&self) -> Result<Certificate, Error> {
         Certificate::read(&self.certificate)
+    }
+
+    /// Whether key and certificate belong together.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] when they do not.
+    pub fn check(&self) -> Result<(), Error> {
+        self.certified().map(|_| ())
     }
 
     /// In the TLS library's form, after checking that key and certificate belong together.

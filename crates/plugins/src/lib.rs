@@ -1,1 +1,28 @@
-//! What a CCG plugin does, for any host: rkc (Kubernetes), later akv (Azure Key Vault).
+//! What a plugin of the Container Credential Guard does, for any host.
+//!
+//! A host that is not joined to the domain needs *some* account to ask the directory with. A [`Plugin`] knows where that impersonation
+//! account's credentials are kept; the guard calls it by the class that the credential spec names, with the text the spec has for it. The
+//! COM shell on Windows and the guard on Linux call the same code. A plugin blocks, may be called from several threads at once, and keeps
+//! nothing between calls, so no caller can see another's secret and a changed one is what the next call returns.
+//!
+//! In reading order: [`Plugin`] and what it returns, [`PasswordCredentials`]; [`PluginError`]; [`Registry`], plugins by class;
+//! [`Rkc`], the plugin of Kubernetes clusters.
+//!
+//! ```no_run
+//! use plugins::{Plugin, Rkc};
+//! let credentials = Rkc::new("/var/lib/rancher/gmsa").get_password_credentials("gmsa:ccg-reader")?;
+//! println!("{}\\{}", credentials.domain, credentials.username);
+//! # Ok::<(), plugins::PluginError>(())
+//! ```
+//!
+//! Follows Microsoft's `ICcgDomainAuthCredentials` (ccgplugins.h); file layout, inputs and answers are those of Rancher's plugin.
+
+mod error;
+mod plugin;
+mod registry;
+mod rkc;
+
+pub use error::PluginError;
+pub use plugin::{Hop, PasswordCredentials, Plugin};
+pub use registry::Registry;
+pub use rkc::Rkc;

@@ -1,0 +1,85 @@
+//! Who asked for which secret, and what came of it. Never what is in the secret.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use credspec::Namespace;
+use dtyp::FileTime;
+use pki::Certificate;
+
+/// Where events go.
+pub trait Audit: Send + Sync {
+    /// Takes one event.
+    fn record(&self, event: &AuditEvent);
+}
+
+/// One request to the account provider, or one attempt at one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEvent {
+    /// When.
+    pub at: FileTime,
+    /// From where; loopback.
+    pub peer: SocketAddr,
+    /// Who: the client certificate. Nobody when the peer did not get as far as showing an acceptable one.
+    pub client: Option<Certificate>,
+    /// The provider's namespace.
+    pub namespace: Namespace,
+    /// The secret that was asked for, when what was asked is a name.
+    pub secret: Option<String>,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The credentials went out.
+    Given,
+    /// No secret was named.
+    NoName,
+    /// What was named cannot be a secret.
+    BadName,
+    /// There is no such secret.
+    NotFound,
+    /// The secret lacks what makes it one, or cannot be read.
+    Unusable(String),
+    /// Another path or method.
+    NoSuchPage,
+    /// The peer did not get through the TLS handshake.
+    Refused(String),
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Given => f.write_str("given"),
+            Self::NoName => f.write_str("refused: the request names no secret"),
+            Self::BadName => f.write_str("refused: the request does not name a secret"),
+            Self::NotFound => f.write_str("refused: there is no such secret"),
+            Self::Unusable(why) => write!(f, "refused: {why}"),
+            Self::NoSuchPage => f.write_str("refused: no such page"),
+            Self::Refused(why) => write!(f, "refused: {why}"),
+        }
+    }
+}
+
+/// Writes events to the log, under the target `audit`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AuditLog;
+
+impl Audit for AuditLog {
+    fn record(&self, event: &AuditEvent) {
+        let client = event.client.as_ref().map(ToString::to_string).unwrap_or_default();
+        let (peer, namespace, secret) =
+            (event.peer, event.namespace.as_str(), event.secret.as_deref().unwrap_or_default());
+        match event.outcome {
+            Outcome::Given => {
+                tracing::info!(target: "audit", %peer, client, namespace, secret, outcome = %event.outcome, "account provider")
+            }
+            _ => {
+                tracing::warn!(target: "audit", %peer, client, namespace, secret, outcome = %event.outcome, "account provider")
+            }
+        }
+    }
+}

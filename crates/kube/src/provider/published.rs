@@ -1,0 +1,79 @@
+//! What the plugin on the node finds: `<host_dir>/<namespace>/{port.txt, ssl/{ca,server,client}/…}`.
+//!
+//! Only the owner enters the folders. The authority's key is never among the files, nor is the server's.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use credspec::Namespace;
+use pki::file::{self, Readers};
+use pki::{Authority, Identity};
+
+use crate::Error;
+
+pub(super) struct Published {
+    folder: PathBuf,
+}
+
+impl Published {
+    pub(super) fn create(host_dir: &Path, namespace: &Namespace) -> Result<Self, Error> {
+        fs::create_dir_all(host_dir).map_err(|source| pki::Error::Write { path: host_dir.to_owned(), source })?;
+        let folder = host_dir.join(namespace.as_str());
+        for part in ["", "ssl", "ssl/ca", "ssl/server", "ssl/client"] {
+            file::private_folder(&folder.join(part))?;
+        }
+        Ok(Self { folder })
+    }
+
+    /// Refuses a state folder inside the published one.
+    pub(super) fn must_not_hold(&self, state: &Path) -> Result<(), Error> {
+        file::private_folder(state)?;
+        let real =
+            |path: &Path| path.canonicalize().map_err(|source| pki::Error::Read { path: path.to_owned(), source });
+        if real(state)?.starts_with(real(&self.folder)?) {
+            return Err(Error::StateIsPublished { state: state.to_owned(), published: self.folder.clone() });
+        }
+        Ok(())
+    }
+
+    /// The CA first: who trusts the new one can still use the old client certificate, which it issued too.
+    pub(super) fn write_certificates(
+        &self,
+        authority: &Authority,
+        server: &Identity,
+        client: &Identity,
+    ) -> Result<(), Error> {
+        let ca = authority.certificate_pem().as_bytes();
+        for part in ["ca", "server", "client"] {
+            file::write(&self.ssl(part, "ca.crt"), ca, Readers::Everyone)?;
+        }
+        file::write(&self.ssl("ca", "tls.crt"), ca, Readers::Everyone)?;
+        file::write(&self.ssl("server", "tls.crt"), server.chain_pem().as_bytes(), Readers::Everyone)?;
+        client.store(&self.ssl("client", "tls.crt"), &self.ssl("client", "tls.key"))?;
+        Ok(())
+    }
+
+    pub(super) fn write_port(&self, port: u16) -> Result<(), Error> {
+        Ok(file::write(&self.port_file(), port.to_string().as_bytes(), Readers::Everyone)?)
+    }
+
+    /// Takes the port file away, unless a successor has already written its own.
+    pub(super) fn remove_port(&self, port: u16) -> Result<(), Error> {
+        let path = self.port_file();
+        match file::read(&path) {
+            Ok(text) if text.as_slice() == port.to_string().as_bytes() => {
+                fs::remove_file(&path).map_err(|source| pki::Error::Write { path, source })?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn port_file(&self) -> PathBuf {
+        self.folder.join("port.txt")
+    }
+
+    fn ssl(&self, part: &str, name: &str) -> PathBuf {
+        self.folder.join("ssl").join(part).join(name)
+    }
+}

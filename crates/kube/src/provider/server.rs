@@ -1,0 +1,160 @@
+//! The listener: TLS with a client certificate of our own authority, one request a connection, bounded in every direction.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use credspec::Namespace;
+use dtyp::Clock;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use pki::Certificate;
+use rustls::ServerConfig;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::Limits;
+use super::request::{Question, Reply, give, question, refuse};
+use crate::{Audit, AuditEvent, Outcome, SecretError, SecretSource};
+
+/// What every connection needs.
+pub(super) struct Service {
+    pub(super) namespace: Namespace,
+    pub(super) limits: Limits,
+    pub(super) tls: Arc<ArcSwap<ServerConfig>>,
+    pub(super) secrets: Arc<dyn SecretSource>,
+    pub(super) audit: Arc<dyn Audit>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+/// Takes connections until stopped, then waits for those that are open.
+pub(super) async fn serve(listener: TcpListener, service: Arc<Service>, mut stopped: watch::Receiver<()>) {
+    let places = Arc::new(Semaphore::new(service.limits.connections));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            _ = stopped.changed() => break,
+            Some(_) = connections.join_next() => continue,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        match accepted {
+            Ok((stream, peer, place)) => {
+                let service = Arc::clone(&service);
+                connections.spawn(async move {
+                    service.connection(stream, peer).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely: that passes when connections end.
+                tracing::warn!(%error, "the account provider could not take a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    while connections.join_next().await.is_some() {}
+}
+
+/// A place first: beyond the limit, peers wait in the system's queue.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> std::io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, place))
+}
+
+impl Service {
+    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        let acceptor = TlsAcceptor::from(self.tls.load_full());
+        let stream = match timeout(self.limits.handshake, acceptor.accept(stream).into_fallible()).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err((error, stream))) => {
+                self.record(peer, None, None, Outcome::Refused(format!("TLS: {error}")));
+                return part(stream).await;
+            }
+            Err(_) => return self.record(peer, None, None, Outcome::Refused("TLS: no handshake in time".into())),
+        };
+        let Some(client) = client(&stream) else {
+            return self.record(peer, None, None, Outcome::Refused("TLS: no client certificate".into()));
+        };
+        let limits = &self.limits;
+        let answer = |request: Request<Incoming>| {
+            let (service, client) = (Arc::clone(&self), client.clone());
+            async move { Ok::<_, Infallible>(service.answer(peer, client, &request).await) }
+        };
+        let connection = http1::Builder::new()
+            .keep_alive(false)
+            .max_headers(limits.headers)
+            .max_buf_size(limits.head.max(8 << 10))
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.request)
+            .serve_connection(TokioIo::new(stream), service_fn(answer));
+        // What a peer of ours does wrong after the handshake is its own affair: it gets no answer.
+        match timeout(limits.request, connection).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, %peer, "a connection to the account provider broke"),
+            Err(_) => tracing::debug!(%peer, "a connection to the account provider took too long"),
+        }
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        peer: SocketAddr,
+        client: Certificate,
+        request: &Request<Incoming>,
+    ) -> Response<Reply> {
+        match question(request.method(), request.uri().path(), request.headers()) {
+            Question::Refusal(outcome) => {
+                let response = refuse(&outcome);
+                self.record(peer, Some(client), None, outcome);
+                response
+            }
+            Question::Secret(name) => {
+                let secrets = Arc::clone(&self.secrets);
+                let asked = name.clone();
+                let found = tokio::task::spawn_blocking(move || secrets.read(&asked)).await;
+                let (response, outcome) = match found {
+                    Ok(Ok(secret)) => (give(&secret), Outcome::Given),
+                    Ok(Err(SecretError::NotFound)) => (refuse(&Outcome::NotFound), Outcome::NotFound),
+                    Ok(Err(error)) => (refuse(&Outcome::NotFound), Outcome::Unusable(error.to_string())),
+                    Err(_) => (refuse(&Outcome::NotFound), Outcome::Unusable("the secret source failed".into())),
+                };
+                self.record(peer, Some(client), Some(name.to_string()), outcome);
+                response
+            }
+        }
+    }
+
+    fn record(&self, peer: SocketAddr, client: Option<Certificate>, secret: Option<String>, outcome: Outcome) {
+        let namespace = self.namespace.clone();
+        self.audit.record(&AuditEvent { at: self.clock.now(), peer, client, namespace, secret, outcome });
+    }
+}
+
+/// Lets a refused peer read why: closing while its request is still on the way would take the TLS alert back.
+async fn part(mut stream: TcpStream) {
+    const PATIENCE: Duration = Duration::from_millis(500);
+    let drained = async {
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream.take(64 << 10), &mut tokio::io::sink()).await
+    };
+    // Whether it listened to the end is its own affair.
+    let _ = timeout(PATIENCE, drained).await;
+}
+
+fn client(stream: &TlsStream<TcpStream>) -> Option<Certificate> {
+    let certificate = stream.get_ref().1.peer_certificates()?.first()?;
+    Certificate::read(certificate).ok()
+}

@@ -1,0 +1,202 @@
+//! The provider's answer: `{"username": …, "password": …, "domainName": …}`, with keys in any case.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+
+/// Longer than any name that a directory has.
+const LONGEST_NAME: usize = 256;
+/// Longer than any password that Active Directory takes.
+const LONGEST_PASSWORD: usize = 4_096;
+
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) username: String,
+    pub(super) password: SecretString,
+    pub(super) domain: String,
+}
+
+/// What is wrong with an answer. It never quotes it: the answer may hold the password all the same.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum AnswerError {
+    #[error("it is empty")]
+    Empty,
+    #[error("it is not a JSON object of texts (is another program listening on the provider's port?)")]
+    NotJson,
+    #[error("it has no {0}")]
+    Missing(&'static str),
+    #[error("it has {0} twice")]
+    Twice(&'static str),
+    #[error("its {0} is empty, too long, or holds control characters")]
+    Malformed(&'static str),
+    #[error(
+        "its password is the text System.Security.SecureString: the tool that stored it stored the name of a type in place of the password"
+    )]
+    SecureString,
+}
+
+pub(super) fn parse(body: &[u8]) -> Result<Answer, AnswerError> {
+    if body.trim_ascii().is_empty() {
+        return Err(AnswerError::Empty);
+    }
+    let fields = serde_json::from_slice::<Fields>(body).map_err(|_| AnswerError::NotJson)?;
+    let username = name(fields.username, "username")?;
+    let domain = name(fields.domain, "domainName")?;
+    let password = match fields.password {
+        Field::Absent => return Err(AnswerError::Missing("password")),
+        Field::Twice => return Err(AnswerError::Twice("password")),
+        Field::Given(Text(text)) => text,
+    };
+    match password.expose_secret() {
+        "System.Security.SecureString" => Err(AnswerError::SecureString),
+        text if text.is_empty() || text.len() > LONGEST_PASSWORD || text.contains('\0') => {
+            Err(AnswerError::Malformed("password"))
+        }
+        _ => Ok(Answer { username, password, domain }),
+    }
+}
+
+fn name(field: Field, what: &'static str) -> Result<String, AnswerError> {
+    match field {
+        Field::Absent => Err(AnswerError::Missing(what)),
+        Field::Twice => Err(AnswerError::Twice(what)),
+        Field::Given(Text(text)) => {
+            let text = text.expose_secret();
+            let plain = !text.is_empty() && text.len() <= LONGEST_NAME && !text.chars().any(char::is_control);
+            if plain { Ok(text.to_owned()) } else { Err(AnswerError::Malformed(what)) }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Fields {
+    username: Field,
+    password: Field,
+    domain: Field,
+}
+
+#[derive(Default)]
+enum Field {
+    #[default]
+    Absent,
+    Given(Text),
+    Twice,
+}
+
+/// Any of the texts may be the secret, until one knows which it is.
+struct Text(SecretString);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+        impl Visitor<'_> for TextVisitor {
+            type Value = Text;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Text, E> {
+                Ok(Text(SecretString::from(text)))
+            }
+        }
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FieldsVisitor;
+        impl<'de> Visitor<'de> for FieldsVisitor {
+            type Value = Fields;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = Fields::default();
+                while let Some(key) = map.next_key::<String>()? {
+                    let place = match key.to_ascii_lowercase().as_str() {
+                        "username" => &mut fields.username,
+                        "password" => &mut fields.password,
+                        "domainname" => &mut fields.domain,
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                            continue;
+                        }
+                    };
+                    let text = map.next_value::<Text>()?;
+                    *place = if matches!(place, Field::Absent) { Field::Given(text) } else { Field::Twice };
+                }
+                Ok(fields)
+            }
+        }
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_three_fields_are_read_whatever_their_case() {
+        for body in [
+            r#"{"username":"ccg-reader","password":"pä\"ss","domainName":"contoso.com"}"#,
+            r#" {"Password":"pä\"ss","DOMAINNAME":"contoso.com","more":[{}],"Username":"ccg-reader"} "#,
+        ] {
+            let answer = parse(body.as_bytes()).unwrap();
+            assert_eq!((answer.username.as_str(), answer.domain.as_str()), ("ccg-reader", "contoso.com"));
+            assert_eq!(answer.password.expose_secret(), "pä\"ss");
+            assert!(!format!("{answer:?}").contains("ss\""));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_and_the_answer_never_quoted() {
+        for (body, expected) in [
+            ("", AnswerError::Empty),
+            (" \n", AnswerError::Empty),
+            ("<html>hunter2</html>", AnswerError::NotJson),
+            (r#"["hunter2"]"#, AnswerError::NotJson),
+            (r#"{"username":"u","password":7,"domainName":"d"}"#, AnswerError::NotJson),
+            (r#"{"username":"u","password":"hunter2","domainName":"d"} x"#, AnswerError::NotJson),
+            (r#"{"username":"u","password":"hunter2"}"#, AnswerError::Missing("domainName")),
+            (r#"{"username":"u","domainName":"d"}"#, AnswerError::Missing("password")),
+            (
+                r#"{"username":"u","password":"hunter2","domainName":"d","Password":"x"}"#,
+                AnswerError::Twice("password"),
+            ),
+            (r#"{"username":"","password":"hunter2","domainName":"d"}"#, AnswerError::Malformed("username")),
+            (r#"{"username":"u\n","password":"hunter2","domainName":"d"}"#, AnswerError::Malformed("username")),
+            (r#"{"username":"u","password":"","domainName":"d"}"#, AnswerError::Malformed("password")),
+            (
+                r#"{"username":"u","password":"System.Security.SecureString","domainName":"d"}"#,
+                AnswerError::SecureString,
+            ),
+        ] {
+            let error = parse(body.as_bytes()).unwrap_err();
+            assert_eq!(error, expected, "{body}");
+            assert!(!error.to_string().contains("hunter2"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(&bytes);
+        }
+
+        #[test]
+        fn any_credentials_survive(username in "[^\\p{C}]{1,20}", password in "[^\0]{1,40}", domain in "[a-z.]{1,20}") {
+            let body = serde_json::json!({"username": username, "password": password, "domainName": domain}).to_string();
+            if password != "System.Security.SecureString" {
+                let answer = parse(body.as_bytes()).unwrap();
+                prop_assert_eq!(answer.username, username);
+                prop_assert_eq!(answer.password.expose_secret(), password);
+                prop_assert_eq!(answer.domain, domain);
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! CCGRKC: the plugin that asks the account provider on the node, which reads a Secret of the cluster.
+
+mod answer;
+mod host_files;
+mod request;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use credspec::{RKC_CLSID, RkcInput};
+use dtyp::Guid;
+
+use crate::{Hop, PasswordCredentials, Plugin, PluginError};
+use host_files::HostFiles;
+
+/// The plugin of Kubernetes clusters.
+#[derive(Clone, Debug)]
+pub struct Rkc {
+    host_dir: PathBuf,
+    timeout: Duration,
+}
+
+impl Rkc {
+    /// Where account providers leave their ports and certificates, unless told otherwise.
+    pub const HOST_DIR: &'static str = if cfg!(windows) { r"C:\var\lib\rancher\gmsa" } else { "/var/lib/rancher/gmsa" };
+
+    /// The plugin that looks for account providers in `host_dir`.
+    pub fn new(host_dir: impl Into<PathBuf>) -> Self {
+        Self { host_dir: host_dir.into(), timeout: Duration::from_secs(5) }
+    }
+
+    /// With this much time for a whole call.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+}
+
+impl Plugin for Rkc {
+    fn clsid(&self) -> Guid {
+        RKC_CLSID
+    }
+
+    fn name(&self) -> &str {
+        "rkc"
+    }
+
+    fn get_password_credentials(&self, input: &str) -> Result<PasswordCredentials, PluginError> {
+        let input: RkcInput = input.parse()?;
+        let files = HostFiles::read(&self.host_dir, &input.namespace)?;
+        let body = request::get(&files, &input, self.timeout)?;
+        let answer = answer::parse(&body)
+            .map_err(|what| PluginError::BadAnswer { namespace: input.namespace.clone(), what: what.to_string() })?;
+        let client = files.identity.facts().map_err(PluginError::Identity)?;
+        Ok(PasswordCredentials {
+            domain: answer.domain,
+            username: answer.username,
+            password: answer.password,
+            hop: Hop {
+                to: format!("account provider of namespace {} at {}", input.namespace, files.address()),
+                how: format!("HTTPS with mutual TLS: the plugin as {client}, the provider by its own pinned CA"),
+                authorised_by: format!("a client certificate of the provider's CA opens its secret {}", input.secret),
+            },
+        })
+    }
+}
