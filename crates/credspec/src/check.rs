@@ -405,8 +405,8 @@ impl Checker {
 /// `ObjectId=<guid>;SecretUri=<https URL>`, in any order, with keys in any case.
 fn is_akv_input(text: &str) -> bool {
     let value = |key: &str| {
-        let pairs = text.split(';').filter_map(|pair| pair.split_once('='));
-        pairs.filter(|(k, _)| k.eq_ignore_ascii_case(key)).next_back().map(|(_, value)| value)
+        let mut pairs = text.split(';').filter_map(|pair| pair.split_once('='));
+        pairs.rfind(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, value)| value)
     };
     value("ObjectId").is_some_and(|v| v.parse::<Guid>().is_ok())
         && value("SecretUri").is_some_and(|v| v.starts_with("https://"))
