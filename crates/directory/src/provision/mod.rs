@@ -1,0 +1,1 @@
+//! A new domain: its naming contexts, well-known containers, built-in groups and accounts.
