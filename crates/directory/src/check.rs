@@ -8,7 +8,7 @@ use crate::index::{self, PARENT};
 use crate::matching;
 use crate::object::record::{Flags, Record};
 use crate::view::child_key;
-use crate::{Dnt, Error, View};
+use crate::{Dnt, Error, Object, View};
 
 /// More findings than this are not listed.
 const MOST: usize = 100;
@@ -72,6 +72,10 @@ impl Check<'_> {
             }
             self.expect(&index::Key::new(PARENT, &header.parent.to_bytes()), dnt);
             if !header.flags.has(Flags::PHANTOM) {
+                let class = Object::new(self.view, dnt, record).class().map(|class| class.governs_id.0);
+                if class != Some(header.class) {
+                    self.finding(format!("object {} is not of the class it says", dnt.0));
+                }
                 *self.descriptors.entry(header.descriptor.0).or_default() += 1;
             }
             self.indexed(dnt, &record);

@@ -2,6 +2,8 @@
 //!
 //! MS-ADTS 3.1.1.3.1.3 (LDAP search), 3.1.1.3.4.1 (its controls), 3.1.1.3.4.6 (limits); RFC 4511 4.5.1.
 
+#[cfg(test)]
+mod agreement;
 mod chain;
 mod computed;
 mod emit;

@@ -16,6 +16,8 @@
 //! LMDB: copy-on-write pages and two meta pages, so that a crash at any moment leaves the last committed state; readers never wait.
 
 mod counters;
+#[cfg(test)]
+mod crash;
 mod descriptors;
 mod key_file;
 
