@@ -1,1 +1,37 @@
 //! The Container Credential Guard: a credential spec in, a gMSA identity out.
+//!
+//! The guard follows the chain of trust from end to end: it reads the credential spec, has the plugin that the spec names fetch the
+//! impersonation account's credentials (or takes the host's own identity), logs on with them, opens an encrypted connection to the domain
+//! controller, makes sure that this is the domain the spec means, lets the directory release each gMSA's password, and logs on as the gMSA.
+//! Every link authenticates both of its ends and is reported as a [`Link`]; the first that does not hold ends it, and the [`GuardError`]
+//! says which one and what to do.
+//!
+//! In reading order: [`Guard::fetch`]; [`Identity`], what comes of it, and its files; [`Link`] and [`Step`]; [`GuardError`] and [`Cause`];
+//! [`domain_facts`], what a directory says about its domain, which also makes new specs.
+//!
+//! ```no_run
+//! use ccg::{Guard, Plugins, plugins::Rkc};
+//! # async fn example(domain: client::Domain) -> Result<(), Box<dyn std::error::Error>> {
+//! let guard = Guard::new(Plugins::new().with(Rkc::new(Rkc::HOST_DIR)));
+//! let identity = guard.fetch_json(&std::fs::read("webapp01.json")?, &domain).await?;
+//! let written = identity.write_ccache("/run/webapp01/krb5cc".as_ref())?;
+//! for link in identity.links.iter().chain([&written]) {
+//!     println!("{link}");
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! Follows what Windows' ccg.exe does with HostAccountConfig; MS-ADTS 3.1.1.4.5.39 (msDS-ManagedPassword).
+
+mod domain_facts;
+mod error;
+mod guard;
+mod identity;
+mod link;
+
+pub use domain_facts::{FactsError, domain_facts};
+pub use error::{Cause, GuardError};
+pub use guard::{Guard, HostIdentity, Options};
+pub use identity::{Account, Identity};
+pub use link::{Link, Step};
+pub use plugins::{self, Hop, PasswordCredentials, Plugin, PluginError, Registry as Plugins};
