@@ -1,0 +1,218 @@
+//! Malformed, truncated, oversized and deeply nested input to each port: that peer gets an error or is let go, the
+//! server goes on for everybody else, and its log holds no secret.
+#![allow(clippy::expect_used, clippy::panic, reason = "only tests here; failing is their job")]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::time::Duration;
+
+use asn1::{Tag, Writer};
+use pando_tests::wire::Wire;
+use pando_tests::{ADMIN_PASSWORD, ALICE_PASSWORD, BASE, Domain, Transport};
+
+/// Bytes that no LDAP client would send.
+fn nonsense() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("an HTTP request", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec()),
+        ("zeros", vec![0; 4096]),
+        ("ones", vec![0xff; 4096]),
+        ("a length of four gigabytes", vec![0x30, 0x84, 0xff, 0xff, 0xff, 0xff, 0x02, 0x01, 0x01]),
+        ("a length of eight bytes", vec![0x30, 0x88, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+        ("an indefinite length", vec![0x30, 0x80, 0x02, 0x01, 0x01, 0x00, 0x00]),
+        ("an empty message", vec![0x30, 0x00]),
+        ("a message of an unknown operation", vec![0x30, 0x05, 0x02, 0x01, 0x01, 0x7e, 0x00]),
+        ("a message id that is no number", vec![0x30, 0x05, 0x04, 0x01, 0x41, 0x42, 0x00]),
+        ("nested sequences", [0x30, 0x84, 0x00, 0x01, 0x00, 0x00].repeat(2000)),
+    ]
+}
+
+fn bound(domain: &Domain) -> Wire {
+    let mut wire = Wire::connect(domain.ports().ldap).expect("the server answers");
+    assert_eq!(wire.bind("alice@contoso.com", ALICE_PASSWORD).expect("an answer").code, 0);
+    wire
+}
+
+fn assert_serving(domain: &mut Domain) {
+    domain.assert_alive();
+    domain.ldap_as("ldapwhoami", Transport::Ldaps, "alice@contoso.com", ALICE_PASSWORD).ok();
+    domain.kinit("alice", ALICE_PASSWORD).ok();
+    let log = domain.log();
+    assert!(!log.contains("panicked"), "{log}");
+    for secret in [ADMIN_PASSWORD, ALICE_PASSWORD] {
+        assert!(!log.contains(secret), "a password is in the log");
+    }
+}
+
+#[test]
+fn nonsense_on_the_ldap_ports_ends_that_connection_only() {
+    let mut domain = Domain::start();
+    let mut other = bound(&domain);
+    for port in [domain.ports().ldap, domain.ports().ldaps] {
+        for (what, bytes) in nonsense() {
+            let mut wire = Wire::connect(port).expect("the server answers");
+            // The server may close before all is sent.
+            let _ = wire.send(&bytes);
+            let _ = wire.finish_sending();
+            wire.until_closed().unwrap_or_else(|error| panic!("{what} on {port}: not closed: {error}"));
+        }
+    }
+    other.add_user(&format!("CN=x,{BASE}"), "x").expect("the other connection still stands");
+    assert_eq!(other.answer().expect("an answer").code, 50);
+    assert_serving(&mut domain);
+}
+
+#[test]
+fn a_request_cut_anywhere_is_no_request() {
+    let mut domain = Domain::start();
+    let mut writer = Writer::der();
+    writer.nest(Tag::SEQUENCE, |message| {
+        message.integer(Tag::INTEGER, 1);
+        message.nest(Tag::application_constructed(0), |bind| {
+            bind.integer(Tag::INTEGER, 3);
+            bind.value(Tag::OCTET_STRING, b"alice@contoso.com");
+            bind.value(Tag::context(0), ALICE_PASSWORD.as_bytes());
+        });
+    });
+    let whole = writer.into_bytes();
+    for length in 0..whole.len() {
+        let mut wire = Wire::connect(domain.ports().ldap).expect("the server answers");
+        wire.send(&whole[..length]).expect("sent");
+        wire.finish_sending().expect("sent");
+        assert_eq!(wire.until_closed().expect("closed"), 0, "cut at {length}");
+    }
+    assert_serving(&mut domain);
+}
+
+#[test]
+fn filters_too_deep_are_refused() {
+    let mut domain = Domain::start();
+    for depth in [50_usize, 200, 5_000, 100_000] {
+        let mut wire = bound(&domain);
+        let filter = (0..depth).fold(vec![0x87, 2, b'c', b'n'], |inner, _| {
+            let mut not = vec![0xa2, 0x84];
+            not.extend_from_slice(&u32::try_from(inner.len()).expect("small").to_be_bytes());
+            if depth <= 5_000 {
+                not.extend_from_slice(&inner)
+            } else {
+                not = inner
+            }
+            not
+        });
+        let sent = wire.request(|message| {
+            message.nest(Tag::application_constructed(3), |search| {
+                search.value(Tag::OCTET_STRING, BASE.as_bytes());
+                search.integer(Tag::ENUMERATED, 2);
+                search.integer(Tag::ENUMERATED, 0);
+                search.integer(Tag::INTEGER, 1);
+                search.integer(Tag::INTEGER, 5);
+                search.boolean(Tag::BOOLEAN, false);
+                if depth <= 5_000 {
+                    search.raw(&filter)
+                } else {
+                    search.raw(&[0xa2, 0x80].repeat(depth))
+                }
+                search.nest(Tag::SEQUENCE, |_| {});
+            });
+        });
+        sent.expect("sent");
+        let _ = wire.finish_sending();
+        wire.until_closed().expect("the connection ends");
+    }
+    assert_serving(&mut domain);
+}
+
+#[test]
+fn a_message_larger_than_the_limit_is_refused_before_it_is_received() {
+    let mut domain = Domain::start();
+    let mut wire = Wire::connect(domain.ports().ldap).expect("the server answers");
+    // One gigabyte is announced, a little is sent, and the connection is held open: the server must not wait for it.
+    wire.send(&[0x30, 0x84, 0x40, 0x00, 0x00, 0x00]).expect("sent");
+    let _ = wire.send(&vec![0x41; 1 << 16]);
+    wire.until_closed().expect("closed at once");
+    assert_serving(&mut domain);
+}
+
+#[test]
+fn nonsense_to_kerberos_is_answered_or_dropped() {
+    let mut domain = Domain::start();
+    let address = domain.ports().kerberos;
+    let udp = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    for (_, bytes) in nonsense() {
+        udp.send_to(&bytes, address).expect("sent");
+        for cut in [1, 2, bytes.len() / 2] {
+            udp.send_to(&bytes[..cut.min(bytes.len())], address).expect("sent");
+        }
+    }
+    udp.send_to(&[], address).expect("sent");
+    let deep =
+        [0x6a, 0x82, 0x10, 0x00].into_iter().chain([0xa0, 0x80].into_iter().cycle().take(4096)).collect::<Vec<u8>>();
+    udp.send_to(&deep, address).expect("sent");
+    for prefix in [[0, 0, 0, 0], [0xff; 4], [0x7f, 0xff, 0xff, 0xff], [0, 0, 0, 9]] {
+        let closed = over_tcp(address, &prefix, b"not asn.1");
+        assert!(closed, "{prefix:?}");
+    }
+    assert_serving(&mut domain);
+}
+
+/// Sends a length prefix and bytes, then the end of the stream; whether the server let go.
+fn over_tcp(address: SocketAddr, prefix: &[u8; 4], bytes: &[u8]) -> bool {
+    let mut stream = TcpStream::connect(address).expect("the server answers");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+    let _ = stream.write_all(&[&prefix[..], bytes].concat());
+    let _ = stream.shutdown(std::net::Shutdown::Write);
+    let mut rest = Vec::new();
+    match stream.read_to_end(&mut rest) {
+        Ok(_) => true,
+        Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+    }
+}
+
+#[test]
+fn many_idle_connections_leave_room_for_the_next() {
+    let mut domain = Domain::start();
+    let idle: Vec<TcpStream> =
+        (0..300).map(|_| TcpStream::connect(domain.ports().ldap).expect("the server answers")).collect();
+    assert_serving(&mut domain);
+    drop(idle);
+}
+
+#[test]
+fn names_and_values_that_no_directory_has_are_refused_not_stored() {
+    let mut domain = Domain::start();
+    let mut wire = Wire::connect(domain.ports().ldap).expect("the server answers");
+    assert_eq!(wire.bind("Administrator@contoso.com", ADMIN_PASSWORD).expect("an answer").code, 0);
+    let long = "x".repeat(100_000);
+    let deep = "CN=a,".repeat(5_000);
+    let names = [
+        "",
+        "not a name",
+        "CN=",
+        "=x",
+        "CN=a,,DC=com",
+        "CN=\\",
+        "CN=\\zz,DC=contoso,DC=com",
+        "CN=\0,DC=contoso,DC=com",
+    ];
+    for dn in names.iter().map(ToString::to_string).chain([format!("CN={long},{BASE}"), format!("{deep}{BASE}")]) {
+        wire.add_user(&dn, "x").expect("sent");
+        let answer = wire.answer().expect("an answer");
+        assert_ne!(answer.code, 0, "{:.40}", dn);
+    }
+    assert_serving(&mut domain);
+}
+
+#[test]
+fn a_configuration_file_that_is_none_is_refused_with_a_sentence() {
+    let domain = Domain::start();
+    let file = domain.path("pando.toml");
+    for text in
+        ["[", "= 1", "[dc.run]\nno-such-setting = 1\n", "[dc.run]\nldap = { a = 1 }\n", &"[".repeat(100_000), "\u{0}"]
+    {
+        std::fs::write(&file, text).expect("it can be written");
+        let tool =
+            pando_tests::Tool::new(pando_tests::pando()).arg("--config").arg(&file).args(["dc", "run", "--data", "x"]);
+        let refused = tool.run();
+        assert!(refused.code.is_some_and(|code| code != 0 && code != 101), "{refused}");
+        refused.says("pando.toml").never_says("panicked");
+    }
+}

@@ -1,0 +1,223 @@
+//! A domain of one's own: a folder, a `pando dc run` process, and clients set up to find it.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use dtyp::Sid;
+use tempfile::TempDir;
+
+use crate::people::{ADMIN_PASSWORD, BASE};
+use crate::{Tool, pando, template};
+
+/// How a client reaches LDAP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Port 389 as it is.
+    Plain,
+    /// Port 389, then StartTLS; failing when the server does not do it.
+    StartTls,
+    /// TLS from the first byte.
+    Ldaps,
+}
+
+/// Where the domain controller listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    /// LDAP.
+    pub ldap: SocketAddr,
+    /// LDAP over TLS.
+    pub ldaps: SocketAddr,
+    /// Kerberos, UDP and TCP.
+    pub kerberos: SocketAddr,
+}
+
+/// A running domain `contoso.com` with the people of the story in it. Its process ends with it.
+pub struct Domain {
+    folder: TempDir,
+    process: Child,
+    ports: Ports,
+    ca: PathBuf,
+}
+
+impl Domain {
+    /// A fresh domain with everybody in it.
+    pub fn start() -> Self {
+        let folder = TempDir::new().expect("a temporary folder can be made");
+        template::copy_to(&folder.path().join("data"));
+        Self::run(folder)
+    }
+
+    /// Serves what is in the folder's `data`.
+    pub(crate) fn run(folder: TempDir) -> Self {
+        let (process, ports, ca) = serve(folder.path());
+        let domain = Self { folder, process, ports, ca };
+        domain.configure_clients();
+        domain
+    }
+
+    /// Where it listens.
+    pub fn ports(&self) -> Ports {
+        self.ports
+    }
+
+    /// A path in the domain's own temporary folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The certificate that its TLS certificates hang from.
+    pub fn ca(&self) -> &Path {
+        &self.ca
+    }
+
+    /// The server's process.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Everything the server has logged, over all its runs.
+    pub fn log(&self) -> String {
+        let bytes = std::fs::read(self.path("log")).expect("the log can be read");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Asserts that the server still runs.
+    #[track_caller]
+    pub fn assert_alive(&mut self) {
+        let ended = self.process.try_wait().expect("the server can be asked after");
+        assert!(ended.is_none(), "the server ended ({ended:?}):\n{}", self.log());
+    }
+
+    /// Ends the server as a power cut would (SIGKILL).
+    pub fn kill(&mut self) {
+        self.process.kill().expect("the server can be killed");
+        self.process.wait().expect("the server can be waited for");
+    }
+
+    /// Starts the server again on the same folder, with new ports.
+    pub fn restart(&mut self) {
+        (self.process, self.ports, self.ca) = serve(self.folder.path());
+        self.configure_clients();
+    }
+
+    /// `program` with this domain's Kerberos and LDAP configuration around it.
+    pub fn tool(&self, program: &str) -> Tool {
+        Tool::new(program)
+            .env("HOME", self.folder.path())
+            .env("KRB5_CONFIG", self.path("krb5.conf"))
+            .env("KRB5CCNAME", format!("FILE:{}", self.path("ccache").display()))
+            .env("LDAPCONF", self.path("ldap.conf"))
+            .env("LDAPTLS_CACERT", &self.ca)
+    }
+
+    /// One of OpenLDAP's tools, pointed at the server over `transport`.
+    pub fn ldap(&self, program: &str, transport: Transport) -> Tool {
+        let tool = self.tool(program);
+        match transport {
+            Transport::Plain => tool.args(["-H", &self.url("ldap", self.ports.ldap)]),
+            Transport::StartTls => tool.args(["-ZZ", "-H", &self.url("ldap", self.ports.ldap)]),
+            Transport::Ldaps => tool.args(["-H", &self.url("ldaps", self.ports.ldaps)]),
+        }
+    }
+
+    /// The same with a simple bind.
+    pub fn ldap_as(&self, program: &str, transport: Transport, name: &str, password: &str) -> Tool {
+        self.ldap(program, transport).args(["-x", "-D", name, "-w", password])
+    }
+
+    /// The same as the administrator.
+    pub fn as_admin(&self, program: &str, transport: Transport) -> Tool {
+        self.ldap_as(program, transport, "Administrator@contoso.com", ADMIN_PASSWORD)
+    }
+
+    /// `ldapsearch` as the administrator over LDAPS, unwrapped and without comments.
+    pub fn search_as_admin(&self) -> Tool {
+        self.as_admin("ldapsearch", Transport::Ldaps).args(["-LLL", "-o", "ldif_wrap=no", "-b", BASE])
+    }
+
+    /// One of OpenLDAP's tools with a SASL mechanism and the domain's credential cache.
+    pub fn ldap_sasl(&self, program: &str, transport: Transport, mechanism: &str) -> Tool {
+        self.ldap(program, transport).args(["-N", "-Q", "-Y", mechanism])
+    }
+
+    /// `kinit` for `principal`, reading the password from standard input.
+    pub fn kinit(&self, principal: &str, password: &str) -> Tool {
+        self.tool("kinit").arg(principal).input(format!("{password}\n"))
+    }
+
+    /// The SID of the account with that sAMAccountName.
+    pub fn sid_of(&self, account: &str) -> Sid {
+        let found = self.search_as_admin().args([&format!("(sAMAccountName={account})"), "objectSid"]).ok();
+        let text = found.value("objectSid").trim_start_matches(':').trim();
+        Sid::from_bytes(&STANDARD.decode(text).expect("objectSid is octets")).expect("objectSid is a SID")
+    }
+
+    fn url(&self, scheme: &str, address: SocketAddr) -> String {
+        format!("{scheme}://localhost:{}", address.port())
+    }
+
+    fn configure_clients(&self) {
+        let krb5 = format!(
+            "[libdefaults]\n default_realm = CONTOSO.COM\n dns_lookup_kdc = false\n dns_lookup_realm = false\n \
+             dns_canonicalize_hostname = false\n rdns = false\n\n[realms]\n CONTOSO.COM = {{\n  kdc = {}\n }}\n\n\
+             [domain_realm]\n localhost = CONTOSO.COM\n .contoso.com = CONTOSO.COM\n",
+            self.ports.kerberos
+        );
+        std::fs::write(self.path("krb5.conf"), krb5).expect("krb5.conf can be written");
+        std::fs::write(self.path("ldap.conf"), "TLS_REQCERT demand\n").expect("ldap.conf can be written");
+    }
+}
+
+impl Drop for Domain {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Starts `pando dc run` on FOLDER/data and waits until all of its ports answer.
+fn serve(folder: &Path) -> (Child, Ports, PathBuf) {
+    let ready = folder.join("ready.json");
+    let _ = std::fs::remove_file(&ready);
+    let log = File::options().create(true).append(true).open(folder.join("log")).expect("the log can be opened");
+    let mut process = Command::new(pando())
+        .args(["--log", "debug", "dc", "run", "--ldap", "127.0.0.1:0", "--ldaps", "127.0.0.1:0"])
+        .args(["--kerberos", "127.0.0.1:0", "--data"])
+        .arg(folder.join("data"))
+        .arg("--ready-file")
+        .arg(&ready)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("the log can be shared"))
+        .stderr(log)
+        .spawn()
+        .expect("pando can be started");
+    let told = await_json(&mut process, &ready, &folder.join("log"));
+    let address = |name: &str| -> SocketAddr {
+        let text = told.get(name).and_then(|value| value.as_str().or_else(|| value.get(0)?.as_str()));
+        text.and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("no address `{name}` in {told}"))
+    };
+    let ca = told.get("ca").and_then(|value| value.as_str()).expect("the ready file names the CA");
+    let ports = Ports { ldap: address("ldap"), ldaps: address("ldaps"), kerberos: address("kerberos") };
+    (process, ports, PathBuf::from(ca))
+}
+
+/// Waits for the JSON that a process writes to `ready` once it serves.
+pub(crate) fn await_json(process: &mut Child, ready: &Path, log: &Path) -> serde_json::Value {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let text = std::fs::read(ready).unwrap_or_default();
+        if let Ok(value) = serde_json::from_slice(&text) {
+            return value;
+        }
+        let ended = process.try_wait().expect("the process can be asked after");
+        if ended.is_some() || Instant::now() > deadline {
+            let _ = process.kill();
+            panic!("not ready ({ended:?}):\n{}", std::fs::read_to_string(log).unwrap_or_default());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
