@@ -38,12 +38,18 @@ type Names = HashMap<u32, (u64, Arc<Container>), BuildHasherDefault<Spread>>;
 /// The cache.
 pub(crate) struct DnCache {
     shards: [RwLock<Names>; SHARDS],
+    /// The other way round: the tags of containers, by their folded names.
+    tags: RwLock<HashMap<Box<[u8]>, (u64, Dnt)>>,
     era: AtomicU64,
 }
 
 impl DnCache {
     pub(crate) fn new() -> Self {
-        Self { shards: std::array::from_fn(|_| RwLock::new(Names::default())), era: AtomicU64::new(0) }
+        Self {
+            shards: std::array::from_fn(|_| RwLock::new(Names::default())),
+            tags: RwLock::new(HashMap::new()),
+            era: AtomicU64::new(0),
+        }
     }
 
     /// The era a snapshot belongs to, when it may use the cache. To be asked *after* the snapshot is taken.
@@ -69,6 +75,20 @@ impl DnCache {
             names.clear();
         }
         names.insert(dnt.0, (era, Arc::clone(container)));
+    }
+
+    /// The container of this folded name. It may be newer than the caller's snapshot.
+    pub(crate) fn tag(&self, era: u64, name: &[u8]) -> Option<Dnt> {
+        let tags = self.tags.read().unwrap_or_else(PoisonError::into_inner);
+        tags.get(name).filter(|(made_in, _)| *made_in == era).map(|(_, dnt)| *dnt)
+    }
+
+    pub(crate) fn put_tag(&self, era: u64, name: &[u8], dnt: Dnt) {
+        let mut tags = self.tags.write().unwrap_or_else(PoisonError::into_inner);
+        if tags.len() >= MOST_IN_SHARD {
+            tags.clear();
+        }
+        tags.insert(name.into(), (era, dnt));
     }
 
     fn shard(&self, dnt: Dnt) -> Option<&RwLock<Names>> {

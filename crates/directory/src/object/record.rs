@@ -149,6 +149,13 @@ impl<'v> Iterator for Values<'v> {
     }
 }
 
+/// Changes the descriptor of a record in place.
+pub(crate) fn set_descriptor(bytes: &mut [u8], descriptor: SdId) -> Result<(), Error> {
+    let place = bytes.get_mut(12..16).ok_or_else(|| Error::damaged("an object's record cannot be read"))?;
+    place.copy_from_slice(&descriptor.0.to_le_bytes());
+    Ok(())
+}
+
 /// Writes a record. `attributes` come in the order of their ids.
 pub(crate) fn write<'f>(
     header: &Header,

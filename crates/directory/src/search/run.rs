@@ -46,7 +46,7 @@ impl View<'_> {
     /// # Errors
     /// When the object or attribute is not there for this caller.
     pub fn compare(&self, caller: &Caller, dn: &ldap::Dn, attribute: &str, value: &[u8]) -> Result<bool, Error> {
-        let object = self.object(self.require(dn)?)?.filter(|object| caller.system || access::may_see(caller, object));
+        let object = Some(self.require(dn)?).filter(|object| caller.system || access::may_see(caller, object));
         let object = object.ok_or_else(|| Error::no_such_object(None))?;
         let compiler = Compiler { view: self };
         let evaluator = Evaluator { view: self, caller };
@@ -60,17 +60,15 @@ impl View<'_> {
     /// Where the search begins. An object that the caller may not see is not there.
     fn base(&self, caller: &Caller, search: &Search<'_>) -> Result<Dnt, Error> {
         let found = match &search.base {
-            Base::Dn(dn) => self.require(dn)?,
-            Base::Guid(guid) => self.by_guid(guid)?.ok_or_else(|| Error::no_such_object(None))?,
-            Base::Sid(sid) => self.by_sid(sid)?.ok_or_else(|| Error::no_such_object(None))?,
-            Base::Object(dnt) => *dnt,
+            Base::Dn(dn) => Some(self.require(dn)?),
+            Base::Guid(guid) => self.by_guid(guid)?.map_or(Ok(None), |dnt| self.object(dnt))?,
+            Base::Sid(sid) => self.by_sid(sid)?.map_or(Ok(None), |dnt| self.object(dnt))?,
+            Base::Object(Dnt::ROOT) => return Ok(Dnt::ROOT),
+            Base::Object(dnt) => self.object(*dnt)?,
         };
-        if found == Dnt::ROOT {
-            return Ok(found);
-        }
-        let object = self.object(found)?.filter(|object| search.show_deleted || !object.is_deleted());
-        match object {
-            Some(object) if caller.system || access::may_see(caller, &object) => Ok(found),
+        let found = found.filter(|object| search.show_deleted || !object.is_deleted());
+        match found {
+            Some(object) if caller.system || access::may_see(caller, &object) => Ok(object.dnt()),
             _ => Err(Error::no_such_object(None)),
         }
     }

@@ -102,7 +102,7 @@ fn descendants(planner: &Planner<'_>, top: Dnt) -> Result<Vec<Dnt>, Error> {
         if found.len() > LARGEST_TREE {
             return Err(Error::new(
                 ldap::ResultCode::ADMIN_LIMIT_EXCEEDED,
-                0x2024,
+                win32::DS_ADMIN_LIMIT_EXCEEDED,
                 crate::Problem::Service(5008, "ADMIN_LIMIT_EXCEEDED"),
                 "the tree is too large to be deleted at once: delete its parts first",
             ));

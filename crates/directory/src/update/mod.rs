@@ -10,6 +10,7 @@ mod load;
 mod modify;
 mod planner;
 mod principal;
+mod propagate;
 mod rename;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use dtyp::Guid;
 use ldap::Dn;
 
 pub use draft::Draft;
+use propagate::Inherited;
 pub(crate) use planner::{Notes, Planner};
 pub use transaction::Transaction;
 
@@ -163,6 +165,7 @@ pub(crate) enum PasswordWrite<'a> {
 /// A validated update: what to write, and nothing left to refuse.
 pub(crate) struct Plan {
     pub(crate) drafts: Vec<Draft>,
+    pub(crate) inherited: Vec<Inherited>,
     pub(crate) target: (Dnt, Guid),
     /// Whether names of existing objects change or go.
     pub(crate) names_change: bool,

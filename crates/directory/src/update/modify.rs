@@ -57,6 +57,9 @@ pub(super) fn plan(
     {
         planner.check_has_password(&draft)?;
     }
+    if let Some(descriptor) = draft.descriptor.clone() {
+        planner.propagate(object.dnt(), &descriptor)?;
+    }
     planner.target = Some((object.dnt(), object.guid().unwrap_or(Guid::NIL)));
     planner.drafts.push(draft);
     Ok(())

@@ -9,6 +9,7 @@ use ldap::Dn;
 use schema::{AttrId, Attribute, Schema};
 
 use super::Plan;
+use super::propagate::Inherited;
 use super::draft::Draft;
 use crate::catalogue::{Catalogue, Known};
 use crate::directory::Inner;
@@ -23,6 +24,7 @@ pub(crate) struct Planner<'p> {
     pub(crate) caller: &'p Caller,
     pub(crate) drafts: Vec<Draft>,
     pub(crate) target: Option<(Dnt, Guid)>,
+    pub(crate) inherited: Vec<Inherited>,
     pub(crate) names_change: bool,
     pub(crate) notes: Notes,
     /// Objects that do not exist yet, by the key they will have among their parent's children.
@@ -67,12 +69,12 @@ impl<'p> Planner<'p> {
         let dnt = counters.last(view.txn(), Counter::Dnt)?;
         let rid = counters.last(view.txn(), Counter::Rid)?.max(u64::from(dtyp::rid::FIRST_ALLOCATED) - 1);
         let notes = Notes { dnt, rid, before: (dnt, rid), ..Notes::default() };
-        Ok(Self { view, caller, drafts: Vec::new(), target: None, names_change: false, notes, names: HashMap::new() })
+        Ok(Self { view, caller, drafts: Vec::new(), target: None, inherited: Vec::new(), names_change: false, notes, names: HashMap::new() })
     }
 
     pub(crate) fn finish(self) -> Plan {
         let target = self.target.unwrap_or((Dnt::ROOT, Guid::NIL));
-        Plan { drafts: self.drafts, target, names_change: self.names_change, notes: self.notes }
+        Plan { drafts: self.drafts, inherited: self.inherited, target, names_change: self.names_change, notes: self.notes }
     }
 
     pub(crate) fn schema(&self) -> &'p Schema {
@@ -170,8 +172,7 @@ impl<'p> Planner<'p> {
 
     /// The stored object of this name, for an update.
     pub(crate) fn object(&self, dn: &Dn) -> Result<Object<'p>, Error> {
-        let dnt = self.view.require(dn)?;
-        self.view.object(dnt)?.ok_or_else(|| Error::no_such_object(None))
+        self.view.require(dn)
     }
 
     /// An update of the directory's own content that only it may do.

@@ -57,9 +57,24 @@ pub(super) fn plan(
     draft.set(planner.known().name, value.clone());
     draft.set(attribute, value);
     draft.header.parent = parent;
+    if moved {
+        inherit(planner, &object, &mut draft, class)?;
+    }
     planner.names_change = true;
     planner.target = Some((object.dnt(), object.guid().unwrap_or(Guid::NIL)));
     planner.drafts.push(draft);
+    Ok(())
+}
+
+/// In its new place it inherits from its new parent, and what is beneath it from it.
+fn inherit(planner: &mut Planner<'_>, object: &Object<'_>, draft: &mut Draft, class: &schema::Class) -> Result<(), Error> {
+    let Some(parent) = planner.view.object(draft.header.parent)? else { return Ok(()) };
+    let stored = object.descriptor()?;
+    let descriptor = access::descriptor_under(parent.descriptor()?, stored, class)?;
+    if descriptor != stored {
+        planner.propagate(object.dnt(), &descriptor)?;
+        draft.descriptor = Some(descriptor);
+    }
     Ok(())
 }
 

@@ -139,7 +139,7 @@ pub(crate) fn check_count(attribute: &Attribute, values: &[Vec<u8>]) -> Result<(
         let comment = format!("{} would have more than {MOST_VALUES} values", attribute.name);
         return Err(Error::new(
             ldap::ResultCode::ADMIN_LIMIT_EXCEEDED,
-            0x2024,
+            win32::DS_ADMIN_LIMIT_EXCEEDED,
             crate::Problem::Service(5008, "ADMIN_LIMIT_EXCEEDED"),
             comment,
         ));

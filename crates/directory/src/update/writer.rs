@@ -154,7 +154,7 @@ fn perform(
         let view = View::inside(inner, txn);
         plan(&view, caller, update)
     };
-    let Plan { drafts, target, names_change, notes } = match planned {
+    let Plan { drafts, inherited, target, names_change, notes } = match planned {
         Ok(planned) => planned,
         Err(refused) => return Ok(Err(refused)),
     };
@@ -168,6 +168,9 @@ fn perform(
             tracing::trace!(usn = change.usn.0, dnt = change.dnt.0, attributes = change.attributes.len(), "changed");
             applied.usn = change.usn;
         }
+    }
+    for each in &inherited {
+        super::propagate::write(inner, txn, each)?;
     }
     Ok(Ok(applied))
 }
