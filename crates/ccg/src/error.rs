@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use client::{gmsa, kerberos, ldap};
 use credspec::SpecError;
-use dtyp::{Guid, Sid};
+use dtyp::Guid;
 use plugins::PluginError;
 
 use crate::{FactsError, Link, Step};
@@ -18,7 +18,7 @@ pub struct GuardError {
     /// The links before it, which hold.
     pub links: Vec<Link>,
     /// Why it broke.
-    pub cause: Cause,
+    pub cause: Box<Cause>,
 }
 
 impl fmt::Display for GuardError {
@@ -33,7 +33,7 @@ impl fmt::Display for GuardError {
 
 impl std::error::Error for GuardError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.cause)
+        Some(self.cause.as_ref())
     }
 }
 
@@ -41,7 +41,7 @@ impl GuardError {
     /// The likely remedy, where the cause itself does not already name it.
     #[must_use]
     pub fn fix(&self) -> Option<&'static str> {
-        match (self.step, &self.cause) {
+        match (self.step, self.cause.as_ref()) {
             (Step::ImpersonationLogon, Cause::Logon(kerberos::Error::WrongSecret { .. })) => {
                 Some("the secret holds another password than the directory: store the present one in the secret")
             }
@@ -162,16 +162,12 @@ pub enum Cause {
     #[error(transparent)]
     Gmsa(#[from] gmsa::Error),
     /// The directory gave another account than the one that was asked for.
-    #[error("asked for {asked} of the domain {domain}, the directory answered with {got} ({sid})")]
+    #[error("asked for {asked}, the directory answered with {got}")]
     OtherAccount {
-        /// Whom the spec names.
+        /// Whom the spec names, and of which domain.
         asked: String,
-        /// The spec's domain.
-        domain: Sid,
         /// Whom the directory gave.
         got: String,
-        /// Its identifier.
-        sid: Sid,
     },
     /// The files for the container cannot be written.
     #[error("cannot write {path}: {what}")]

@@ -85,7 +85,7 @@ impl Guard {
     pub async fn fetch_json(&self, spec: &[u8], domain: &Domain) -> Result<Identity, GuardError> {
         match CredentialSpec::parse(spec) {
             Ok(spec) => self.fetch(&spec, domain).await,
-            Err(error) => Err(GuardError { step: Step::CredentialSpec, links: vec![], cause: error.into() }),
+            Err(error) => Err(GuardError { step: Step::CredentialSpec, links: vec![], cause: Box::new(error.into()) }),
         }
     }
 
@@ -101,7 +101,7 @@ impl Guard {
                 Ok(Identity { default, others, links: chain.into_links(), domain: domain.clone(), fetched })
             }
             Err(cause) => {
-                let error = GuardError { step: chain.step(), links: chain.into_links(), cause };
+                let error = GuardError { step: chain.step(), links: chain.into_links(), cause: Box::new(cause) };
                 tracing::warn!(step = ?error.step, %error, "link broken");
                 Err(error)
             }
@@ -253,10 +253,8 @@ impl Guard {
         let domain_sid = spec.domain_join_config.sid;
         if !gmsa.sam_account_name.eq_ignore_ascii_case(&name.sam_account_name()) || !gmsa.sid.is_in(&domain_sid) {
             return Err(Cause::OtherAccount {
-                asked: name.sam_account_name(),
-                domain: domain_sid,
-                got: gmsa.sam_account_name,
-                sid: gmsa.sid,
+                asked: format!("{} of the domain {domain_sid}", name.sam_account_name()),
+                got: format!("{} ({})", gmsa.sam_account_name, gmsa.sid),
             });
         }
         chain.holds(

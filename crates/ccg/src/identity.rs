@@ -88,9 +88,11 @@ impl Identity {
                 authorised_by: "the container's own file system: only its user reads the file".to_owned(),
                 took: since.elapsed(),
             }),
-            Err(what) => {
-                Err(GuardError { step, links: self.links.clone(), cause: Cause::Write { path: path.to_owned(), what } })
-            }
+            Err(what) => Err(GuardError {
+                step,
+                links: self.links.clone(),
+                cause: Box::new(Cause::Write { path: path.to_owned(), what }),
+            }),
         }
     }
 }

@@ -75,7 +75,7 @@ async fn a_spec_that_cannot_be_read_breaks_the_first_link() {
     for text in ["", "{}", "[1", "\u{feff}{\"CmsPlugins\":[]}"] {
         let error = guard.fetch_json(text.as_bytes(), &nowhere()).await.unwrap_err();
         assert_eq!(error.step, Step::CredentialSpec);
-        assert!(matches!(error.cause, Cause::Spec(_)), "{error}");
+        assert!(matches!(*error.cause, Cause::Spec(_)), "{error}");
     }
 }
 
@@ -84,7 +84,7 @@ async fn a_spec_for_another_domain_is_not_taken_there() {
     let domain = Domain::new("fabrikam.com");
     let error = plugin(|| panic!("the plugin must not be called")).fetch(&spec(rkc()), &domain).await.unwrap_err();
     assert_eq!(error.step, Step::CredentialSpec);
-    assert!(matches!(error.cause, Cause::OtherDomain { .. }), "{error}");
+    assert!(matches!(*error.cause, Cause::OtherDomain { .. }), "{error}");
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn a_plugin_that_is_not_installed_is_named_with_those_that_are() {
 #[tokio::test]
 async fn a_host_without_an_identity_needs_a_plugin() {
     let error = broken(&plugin(|| panic!()), &spec(None)).await;
-    assert!(matches!(error.cause, Cause::NoHostIdentity), "{error}");
+    assert!(matches!(*error.cause, Cause::NoHostIdentity), "{error}");
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn what_the_plugin_says_is_passed_on() {
 #[tokio::test]
 async fn a_plugin_that_crashes_or_hangs_does_not_take_the_guard_with_it() {
     let error = broken(&plugin(|| panic!("a bug")), &spec(rkc())).await;
-    assert!(matches!(error.cause, Cause::PluginCrashed { .. }), "{error}");
+    assert!(matches!(*error.cause, Cause::PluginCrashed { .. }), "{error}");
 
     let (release, held) = std::sync::mpsc::channel::<()>();
     let held = std::sync::Mutex::new(held);
@@ -124,7 +124,7 @@ async fn a_plugin_that_crashes_or_hangs_does_not_take_the_guard_with_it() {
     let hanging = hanging.with_options(Options { plugin: Duration::from_millis(50), ..Options::default() });
     let error = broken(&hanging, &spec(rkc())).await;
     drop(release);
-    assert!(matches!(error.cause, Cause::PluginTimeout { .. }), "{error}");
+    assert!(matches!(*error.cause, Cause::PluginTimeout { .. }), "{error}");
 }
 
 #[tokio::test]
@@ -134,7 +134,7 @@ async fn credentials_of_another_domain_are_not_used() {
         match domain {
             // The NetBIOS name, whatever its case.
             "contoso" => assert_eq!(error.step, Step::ImpersonationLogon),
-            _ => assert!(matches!(error.cause, Cause::CredentialsOfOtherDomain { .. }), "{domain}: {error}"),
+            _ => assert!(matches!(*error.cause, Cause::CredentialsOfOtherDomain { .. }), "{domain}: {error}"),
         }
     }
 }
@@ -144,7 +144,7 @@ async fn a_user_name_with_a_domain_in_it_is_refused() {
     for name in ["", "FABRIKAM\\admin", "admin@fabrikam.com", "host/dc1", "a:b"] {
         let error = broken(&plugin(move || Ok(credentials("contoso.com", name))), &spec(rkc())).await;
         assert_eq!(error.step, Step::Plugin);
-        assert!(matches!(error.cause, Cause::Username(_)), "{error}");
+        assert!(matches!(*error.cause, Cause::Username(_)), "{error}");
     }
 }
 
@@ -152,7 +152,7 @@ async fn a_user_name_with_a_domain_in_it_is_refused() {
 async fn a_kdc_that_does_not_answer_is_the_third_link() {
     let error = broken(&plugin(|| Ok(credentials("contoso.com", "ccg-reader"))), &spec(rkc())).await;
     assert_eq!(error.step, Step::ImpersonationLogon);
-    assert!(matches!(error.cause, Cause::Logon(_)), "{error}");
+    assert!(matches!(*error.cause, Cause::Logon(_)), "{error}");
     let steps: Vec<_> = error.links.iter().map(|link| link.step).collect();
     assert_eq!(steps, [Step::CredentialSpec, Step::Plugin]);
     let link = error.links.last().unwrap();
