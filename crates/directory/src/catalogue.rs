@@ -56,6 +56,7 @@ known! {
     last_logon = "lastLogon",
     logon_count = "logonCount",
     pwd_last_set = "pwdLastSet",
+    lockout_time = "lockoutTime",
     account_expires = "accountExpires",
     well_known_objects = "wellKnownObjects",
 }

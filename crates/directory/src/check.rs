@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::index::{self, PARENT};
 use crate::matching;
+use crate::names::child_key;
 use crate::object::record::{Flags, Record};
-use crate::view::child_key;
 use crate::{Dnt, Error, Object, View};
 
 /// More findings than this are not listed.

@@ -127,7 +127,7 @@ impl Directory {
     /// Hands an update to the writer and returns at once. `done` is called when it is on disk, or with why it was refused, on the
     /// writer's thread: it must only pass the result on. When the queue is full it is called at once with `busy`.
     pub fn submit(&self, caller: Caller, update: Update, done: impl FnOnce(Result<Applied, Error>) + Send + 'static) {
-        self.writer.submit(Request { caller, update, done: Box::new(done) });
+        self.writer.submit(Box::new(Request { caller, update, done: Box::new(done) }));
     }
 
     /// Does an update and waits until it is on disk. Blocks: not for the async runtime.
@@ -140,7 +140,7 @@ impl Directory {
             // Nobody waits any more when this fails: then nobody needs the answer.
             let _ = sender.send(result);
         });
-        self.writer.submit_waiting(Request { caller: caller.clone(), update, done });
+        self.writer.submit_waiting(Box::new(Request { caller: caller.clone(), update, done }));
         receiver.recv().unwrap_or_else(|_| Err(Error::store("the writer ended without an answer".into())))
     }
 

@@ -33,13 +33,14 @@ const SHARDS: usize = 16;
 /// Above this many names a shard starts anew: about 60 MB in all at worst.
 const MOST_IN_SHARD: usize = 16_384;
 
+type Tags = HashMap<Box<[u8]>, (u64, Dnt)>;
 type Names = HashMap<u32, (u64, Arc<Container>), BuildHasherDefault<Spread>>;
 
 /// The cache.
 pub(crate) struct DnCache {
     shards: [RwLock<Names>; SHARDS],
     /// The other way round: the tags of containers, by their folded names.
-    tags: RwLock<HashMap<Box<[u8]>, (u64, Dnt)>>,
+    tags: RwLock<Tags>,
     era: AtomicU64,
 }
 

@@ -29,6 +29,7 @@ mod index;
 mod links;
 mod matching;
 mod metadata;
+mod names;
 mod object;
 pub mod provision;
 mod search;

@@ -9,6 +9,7 @@ use schema::AttrId;
 pub use record::Values;
 use record::{Flags, Record};
 
+use crate::store::SdId;
 use crate::{Dnt, Error, View};
 
 /// An object of a snapshot.
@@ -49,6 +50,16 @@ impl<'v> Object<'v> {
     /// Its security descriptor, self-relative.
     pub(crate) fn descriptor(&self) -> Result<&'v [u8], Error> {
         self.view.descriptor(self.record.header().descriptor)
+    }
+
+    /// Which stored descriptor it has: the same number, the same bytes, for ever.
+    pub(crate) fn descriptor_id(&self) -> SdId {
+        self.record.header().descriptor
+    }
+
+    /// The `governsID` of its most specific class, as a number.
+    pub(crate) fn class_id(&self) -> u32 {
+        self.record.header().class
     }
 
     /// Its name.

@@ -1,7 +1,5 @@
 //! Which objects a search has to look at: the smallest set that an index, the tree or the filter itself gives.
 
-use std::borrow::Cow;
-
 use super::filter::{Leaf, Node, Test};
 use crate::index::{self, Key, PARENT, Span};
 use crate::matching::{self, Kind};
@@ -286,7 +284,7 @@ fn already(found: Vec<Dnt>) -> Way {
 }
 
 /// The keys of values with this beginning.
-fn beginning(leaf: &Leaf<'_>, initial: &Cow<'_, [u8]>) -> Span {
+fn beginning(leaf: &Leaf<'_>, initial: &[u8]) -> Span {
     let mut ordered = Vec::with_capacity(initial.len());
     match leaf.kind {
         Kind::Text | Kind::Oid => matching::fold(initial, &mut ordered),

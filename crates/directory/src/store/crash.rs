@@ -182,3 +182,29 @@ fn damaged_records_are_errors_and_findings_not_panics() {
         let _ = view.search(&Caller::system(), &search, &mut crate::testing::Entries::default());
     }
 }
+
+#[test]
+fn a_full_file_refuses_updates_and_keeps_what_it_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = crate::OpenOptions { map_size: 1 << 24, ..options() };
+    let directory = Directory::create(folder.path(), CreateOptions { open: small }, environment().0).unwrap();
+    directory.apply(&Caller::system(), Update::Load(seed())).unwrap();
+    let text = "x".repeat(100_000);
+    let add = |number: usize| {
+        let attributes = vec![
+            attribute("objectClass", &["user"]),
+            attribute("sAMAccountName", &[&format!("u{number}")]),
+            attribute("description", &[&format!("{number}{text}")]),
+        ];
+        directory.apply(&TestDomain::admin(), Update::Add { dn: dn(&format!("CN=u{number},{PEOPLE}")), attributes })
+    };
+    let fitted = (0..1000).take_while(|number| add(*number).is_ok()).count();
+    assert!((10..1000).contains(&fitted), "{fitted}");
+    let error = add(fitted).unwrap_err();
+    assert_eq!(error.win32, crate::win32::DISK_FULL);
+    let view = directory.read().unwrap();
+    for number in 0..fitted {
+        assert!(view.resolve(&dn(&format!("CN=u{number},{PEOPLE}"))).unwrap().is_some());
+    }
+    assert_eq!(view.check().unwrap(), Vec::<String>::new());
+}

@@ -83,7 +83,7 @@ pub(super) fn build(
     complete(planner, &mut draft, class)?;
     if let Some(principal) = Principal::of(&draft) {
         planner.complete_principal(&mut draft, principal)?;
-        if draft.is_a("msDS-GroupManagedServiceAccount") && !planner.caller.system {
+        if draft.is_a("msDS-GroupManagedServiceAccount") {
             gmsa::created(planner.view, &mut draft)?;
         }
         if let Some(password) = &special.password {
@@ -92,6 +92,7 @@ pub(super) fn build(
         }
         planner.check_has_password(&draft)?;
         planner.check_unique_names(&draft)?;
+        planner.check_members(&draft)?;
     }
     planner.check_content(&draft, classes)?;
     let parent = place.parent_descriptor.as_deref();
@@ -152,7 +153,10 @@ fn take(planner: &Planner<'_>, draft: &mut Draft, given: &Attribute, special: &m
                 let named = planner.named(attribute, value)?;
                 draft.link(attribute.id, named.dnt, &named.data);
             }
-            Ok(())
+            value_rules::check_one_link(
+                attribute,
+                draft.links.iter().filter(|edit| edit.attribute == attribute.id).count(),
+            )
         }
         None => {
             let mut values = planner.stored(attribute, &given.values)?;

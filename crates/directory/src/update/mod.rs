@@ -23,8 +23,8 @@ use dtyp::Guid;
 use ldap::Dn;
 
 pub use draft::Draft;
-use propagate::Inherited;
 pub(crate) use planner::{Notes, Planner};
+use propagate::Inherited;
 pub use transaction::Transaction;
 
 use crate::{Caller, Dnt, Error, Usn, View};

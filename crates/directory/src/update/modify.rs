@@ -281,10 +281,7 @@ fn check_single_link(planner: &Planner<'_>, draft: &Draft, attribute: &Definitio
             now.remove(&link)
         };
     }
-    match now.len() > 1 {
-        true => Err(Error::value_exists(format!("{} has one value only", attribute.name))),
-        false => Ok(()),
-    }
+    value_rules::check_one_link(attribute, now.len())
 }
 
 fn link_exists(planner: &Planner<'_>, attribute: &Definition) -> Error {
@@ -335,6 +332,7 @@ fn after(
         if touched.contains(&known.primary_group_id) {
             planner.change_primary_group(draft)?;
         }
+        planner.check_times(draft, touched)?;
         planner.check_principal(draft, principal)?;
         planner.check_unique_names(draft)?;
         if touched.contains(&known.member) {

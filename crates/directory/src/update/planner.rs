@@ -9,13 +9,13 @@ use ldap::Dn;
 use schema::{AttrId, Attribute, Schema};
 
 use super::Plan;
-use super::propagate::Inherited;
 use super::draft::Draft;
+use super::propagate::Inherited;
 use crate::catalogue::{Catalogue, Known};
 use crate::directory::Inner;
 use crate::error::{printable, win32};
+use crate::names::child_key;
 use crate::store::{Counter, Counters};
-use crate::view::child_key;
 use crate::{Caller, Dnt, Error, Object, Problem, View};
 
 /// An update being planned.
@@ -69,12 +69,27 @@ impl<'p> Planner<'p> {
         let dnt = counters.last(view.txn(), Counter::Dnt)?;
         let rid = counters.last(view.txn(), Counter::Rid)?.max(u64::from(dtyp::rid::FIRST_ALLOCATED) - 1);
         let notes = Notes { dnt, rid, before: (dnt, rid), ..Notes::default() };
-        Ok(Self { view, caller, drafts: Vec::new(), target: None, inherited: Vec::new(), names_change: false, notes, names: HashMap::new() })
+        Ok(Self {
+            view,
+            caller,
+            drafts: Vec::new(),
+            target: None,
+            inherited: Vec::new(),
+            names_change: false,
+            notes,
+            names: HashMap::new(),
+        })
     }
 
     pub(crate) fn finish(self) -> Plan {
         let target = self.target.unwrap_or((Dnt::ROOT, Guid::NIL));
-        Plan { drafts: self.drafts, inherited: self.inherited, target, names_change: self.names_change, notes: self.notes }
+        Plan {
+            drafts: self.drafts,
+            inherited: self.inherited,
+            target,
+            names_change: self.names_change,
+            notes: self.notes,
+        }
     }
 
     pub(crate) fn schema(&self) -> &'p Schema {

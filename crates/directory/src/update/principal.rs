@@ -2,8 +2,11 @@
 //!
 //! MS-SAMR 3.1.1.6 (constraints), 3.1.1.8 (what an update triggers); MS-ADTS 2.2.12 (`groupType`), 2.2.16 (`userAccountControl`).
 
+use std::collections::BTreeSet;
+
 use dtyp::{Sid, rid};
 use ldap::ResultCode;
+use schema::AttrId;
 
 use super::Planner;
 use super::draft::{Draft, LinkEdit};
@@ -193,6 +196,35 @@ impl Planner<'_> {
         let type_changed = before.is_some_and(|before| (before ^ control) & uac::ACCOUNT_TYPES != 0);
         if !draft.has(known.primary_group_id) || type_changed {
             draft.set_integer(known.primary_group_id, i64::from(primary));
+        }
+        Ok(())
+    }
+
+    /// Clients set `pwdLastSet` to "never" or "now" and `lockoutTime` to "not locked" only. MS-SAMR 3.1.1.8.4, 3.1.1.8.6.
+    pub(crate) fn check_times(&self, draft: &mut Draft, touched: &BTreeSet<AttrId>) -> Result<(), Error> {
+        let known = self.known();
+        if self.caller.system {
+            return Ok(());
+        }
+        if touched.contains(&known.pwd_last_set) {
+            match draft.integer(known.pwd_last_set) {
+                Some(0) => {}
+                Some(-1) => draft.set_text(known.pwd_last_set, self.view.environment().clock.now().0.to_string()),
+                _ => {
+                    return Err(Error::unwilling(
+                        win32::INVALID_PARAMETER,
+                        "pwdLastSet is set to 0 (change at next logon) or -1 (now)",
+                    ));
+                }
+            }
+        }
+        if touched.contains(&known.lockout_time) {
+            match draft.integer(known.lockout_time) {
+                Some(0) | None => draft.set_text(known.bad_pwd_count, "0"),
+                Some(_) => {
+                    return Err(Error::unwilling(win32::INVALID_PARAMETER, "lockoutTime is set to 0 (unlock) only"));
+                }
+            }
         }
         Ok(())
     }

@@ -67,7 +67,12 @@ pub(super) fn plan(
 }
 
 /// In its new place it inherits from its new parent, and what is beneath it from it.
-fn inherit(planner: &mut Planner<'_>, object: &Object<'_>, draft: &mut Draft, class: &schema::Class) -> Result<(), Error> {
+fn inherit(
+    planner: &mut Planner<'_>,
+    object: &Object<'_>,
+    draft: &mut Draft,
+    class: &schema::Class,
+) -> Result<(), Error> {
     let Some(parent) = planner.view.object(draft.header.parent)? else { return Ok(()) };
     let stored = object.descriptor()?;
     let descriptor = access::descriptor_under(parent.descriptor()?, stored, class)?;

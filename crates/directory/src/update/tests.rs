@@ -409,3 +409,35 @@ fn principal_names_lead_to_one_account() {
     );
     domain.modify(&alice(), &[(Replace, "userPrincipalName", &["Alice@contoso.com"])]).unwrap();
 }
+
+#[test]
+fn clients_set_times_only_to_what_has_a_meaning() {
+    let domain = TestDomain::new();
+    domain.user("alice");
+    let set = |name: &str, value: &str| domain.modify(&alice(), &[(Replace, name, &[value])]);
+    set("pwdLastSet", "-1").unwrap();
+    assert_ne!(domain.entry(&alice(), &["pwdLastSet"]).value("pwdLastSet"), "-1");
+    set("pwdLastSet", "0").unwrap();
+    assert_eq!(code(set("pwdLastSet", "5")), ResultCode::UNWILLING_TO_PERFORM);
+    set("lockoutTime", "0").unwrap();
+    assert_eq!(code(set("lockoutTime", "5")), ResultCode::UNWILLING_TO_PERFORM);
+}
+
+#[test]
+fn the_primary_group_is_one_of_the_accounts_groups() {
+    let domain = TestDomain::new();
+    domain.user("alice");
+    let staff = domain.group("staff", &[]);
+    let staff_dn = "CN=staff,OU=Groups,DC=contoso,DC=com";
+    let rid =
+        domain.directory.read().unwrap().object(staff.dnt).unwrap().unwrap().sid().unwrap().rid().unwrap().to_string();
+    assert_eq!(
+        code(domain.modify(&alice(), &[(Replace, "primaryGroupID", &[&rid])])),
+        ResultCode::UNWILLING_TO_PERFORM
+    );
+    domain.modify(staff_dn, &[(Add, "member", &[&alice()])]).unwrap();
+    domain.modify(&alice(), &[(Replace, "primaryGroupID", &[&rid])]).unwrap();
+    assert!(domain.entry(staff_dn, &["member"]).values("member").is_empty());
+    assert_eq!(code(domain.modify(staff_dn, &[(Add, "member", &[&alice()])])), ResultCode::ENTRY_ALREADY_EXISTS);
+    assert_eq!(domain.directory.read().unwrap().check().unwrap(), Vec::<String>::new());
+}

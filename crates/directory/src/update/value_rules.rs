@@ -147,6 +147,16 @@ pub(crate) fn check_count(attribute: &Attribute, values: &[Vec<u8>]) -> Result<(
     check_distinct(attribute, values)
 }
 
+/// A link attribute that may have one value has no more.
+pub(crate) fn check_one_link(attribute: &Attribute, count: usize) -> Result<(), Error> {
+    match attribute.single_valued && count > 1 {
+        true => {
+            Err(Error::constraint(win32::DS_SINGLE_VALUE_CONSTRAINT, format!("{} has one value only", attribute.name)))
+        }
+        false => Ok(()),
+    }
+}
+
 fn check_distinct(attribute: &Attribute, values: &[Vec<u8>]) -> Result<(), Error> {
     let kind = matching::kind(attribute);
     let mut keys: Vec<Vec<u8>> = Vec::with_capacity(values.len());

@@ -14,9 +14,9 @@ use crate::index::{self, Index, Key, PARENT};
 use crate::links::Links;
 use crate::matching;
 use crate::metadata::{Row, Stamp};
+use crate::names::child_key;
 use crate::object::record::{self, Flags};
 use crate::store::{Counter, Counters, Descriptors, number};
-use crate::view::child_key;
 use crate::{AttributeMetadata, Change, Error, LinkTarget, Usn};
 
 /// Writes an object and returns what changed; nothing when nothing did.

@@ -25,7 +25,7 @@ pub(crate) struct Request {
 
 /// The way to the writing thread.
 pub(crate) struct Writer {
-    sender: Option<SyncSender<Request>>,
+    sender: Option<SyncSender<Box<Request>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -43,7 +43,7 @@ impl Writer {
     }
 
     /// Hands over an update, or answers `busy`.
-    pub(crate) fn submit(&self, request: Request) {
+    pub(crate) fn submit(&self, request: Box<Request>) {
         let refused = match self.sender.as_ref().map(|sender| sender.try_send(request)) {
             None => return,
             Some(Ok(())) => return,
@@ -53,7 +53,7 @@ impl Writer {
     }
 
     /// Hands over an update, waiting for a place in the queue.
-    pub(crate) fn submit_waiting(&self, request: Request) {
+    pub(crate) fn submit_waiting(&self, request: Box<Request>) {
         if let Some(sender) = &self.sender
             && let Err(refused) = sender.send(request)
         {
@@ -73,13 +73,13 @@ impl Drop for Writer {
     }
 }
 
-fn run(inner: &Inner, receiver: &Receiver<Request>) {
+fn run(inner: &Inner, receiver: &Receiver<Box<Request>>) {
     while let Ok(first) = receiver.recv() {
-        let mut batch = vec![first];
+        let mut batch = vec![*first];
         while batch.len() < MOST_IN_BATCH
             && let Ok(next) = receiver.try_recv()
         {
-            batch.push(next);
+            batch.push(*next);
         }
         commit(inner, batch);
     }
@@ -87,10 +87,7 @@ fn run(inner: &Inner, receiver: &Receiver<Request>) {
 
 fn commit(inner: &Inner, batch: Vec<Request>) {
     let mut answers = Vec::with_capacity(batch.len());
-    let failed = match perform_all(inner, batch, &mut answers) {
-        Ok(()) => None,
-        Err(error) => Some(error),
-    };
+    let failed = perform_all(inner, batch, &mut answers).err();
     for (done, result) in answers {
         match &failed {
             // What was refused was refused; what was done is undone.
