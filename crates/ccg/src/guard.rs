@@ -340,7 +340,8 @@ mod tests {
     fn each_identifier_of_the_domain_must_agree() {
         let spec = CredentialSpec::generate(&facts(), &["webapp01".parse().unwrap()], None).unwrap().domain_join_config;
         compare(&spec, &facts()).unwrap();
-        let changes: [(&str, fn(&mut DomainFacts)); 5] = [
+        type Change = (&'static str, fn(&mut DomainFacts));
+        let changes: [Change; 5] = [
             ("Sid", |f| f.sid = "S-1-5-21-1-2-4".parse().unwrap()),
             ("Guid", |f| f.guid = "56d9b66c-d746-4f87-bd26-26760cfdca2f".parse().unwrap()),
             ("DnsName", |f| f.dns_name = "contoso.org".parse().unwrap()),
