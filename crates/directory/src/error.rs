@@ -29,6 +29,7 @@ pub mod win32 {
     pub const DS_CANT_MOD_OBJ_CLASS: u32 = 0x2017;
     pub const DS_OPERATIONS_ERROR: u32 = 0x2020;
     pub const DS_SIZELIMIT_EXCEEDED: u32 = 0x2023;
+    pub const DS_NOT_ON_BACKLINK: u32 = 0x20AA;
     pub const DS_ADMIN_LIMIT_EXCEEDED: u32 = 0x2024;
     pub const DS_CONFIDENTIALITY_REQUIRED: u32 = 0x202D;
     pub const DS_REFERRAL: u32 = 0x202B;

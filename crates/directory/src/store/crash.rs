@@ -194,7 +194,7 @@ fn a_full_file_refuses_updates_and_keeps_what_it_has() {
         let attributes = vec![
             attribute("objectClass", &["user"]),
             attribute("sAMAccountName", &[&format!("u{number}")]),
-            attribute("description", &[&format!("{number}{text}")]),
+            attribute("jpegPhoto", &[&format!("{number}{text}")]),
         ];
         directory.apply(&TestDomain::admin(), Update::Add { dn: dn(&format!("CN=u{number},{PEOPLE}")), attributes })
     };

@@ -127,6 +127,12 @@ fn take(planner: &Planner<'_>, draft: &mut Draft, given: &Attribute, special: &m
         return Ok(());
     }
     let name = &attribute.name;
+    if attribute.is_back_link() {
+        return Err(Error::unwilling(
+            win32::DS_NOT_ON_BACKLINK,
+            format!("{name} is the other end of a link: write the forward one"),
+        ));
+    }
     if !system {
         if planner.catalogue().is_secret(attribute.id) || name == "userPassword" {
             return Err(Error::unwilling(
@@ -145,9 +151,6 @@ fn take(planner: &Planner<'_>, draft: &mut Draft, given: &Attribute, special: &m
         return Err(Error::constraint(win32::DS_CANT_ADD_SYSTEM_ONLY, format!("{name} is computed")));
     }
     match attribute.link_id {
-        Some(link) if link % 2 != 0 => {
-            Err(Error::unwilling(0x20AA, format!("{name} is the other end of a link: write the forward one")))
-        }
         Some(_) => {
             for value in given.values.iter() {
                 let named = planner.named(attribute, value)?;

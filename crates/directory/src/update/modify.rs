@@ -81,10 +81,6 @@ fn step(
     check_writable(planner, draft, attribute)?;
     access::check_write(planner.caller, object, attribute, &change.attribute.values)?;
     match attribute.link_id {
-        Some(link) if link % 2 != 0 => Err(Error::unwilling(
-            0x20AA,
-            format!("{} is the other end of a link: write the forward one", attribute.name),
-        )),
         Some(_) => links(planner, draft, attribute, change, options),
         None => values(planner, draft, attribute, change, options),
     }
@@ -98,7 +94,13 @@ fn check_writable(planner: &Planner<'_>, draft: &Draft, attribute: &Definition) 
     {
         return Err(Error::on_rdn(format!("{name} is changed by renaming")));
     }
-    if planner.caller.system {
+    if attribute.is_back_link() {
+        return Err(Error::unwilling(
+            win32::DS_NOT_ON_BACKLINK,
+            format!("{name} is the other end of a link: write the forward one"),
+        ));
+    }
+    if planner.caller.system || attribute.id == planner.known().object_class {
         return Ok(());
     }
     if planner.catalogue().is_secret(attribute.id) || name == "userPassword" {
