@@ -62,6 +62,24 @@ impl Authenticator {
         Ok(found.with_groups(groups))
     }
 
+    /// What is true now of a user who proved the password earlier, for sessions that are checked while they last. It proves nothing
+    /// itself: whoever calls it must know by other means whose session it is.
+    ///
+    /// # Errors
+    /// [`LoginError::NotFound`] when the user is gone, [`LoginError::Disabled`] when the account is disabled.
+    pub async fn look_up(&self, username: &str) -> Result<User, LoginError> {
+        let name = username.trim();
+        if name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
+            return Err(LoginError::NotFound { name: clipped(name) });
+        }
+        let found = self.find(name).await?;
+        if found.disabled {
+            return Err(LoginError::Disabled { name: clipped(name) });
+        }
+        let groups = self.groups(&found).await?;
+        Ok(found.with_groups(groups))
+    }
+
     /// Whether the service connection works: for a readiness probe.
     ///
     /// # Errors
@@ -179,6 +197,11 @@ fn clipped(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(64).collect()
 }
 
+/// ADS_UF_ACCOUNTDISABLE, MS-ADTS 2.2.16.
+const fn is_disabled(user_account_control: i32) -> bool {
+    user_account_control & 2 != 0
+}
+
 /// A user that was found and has yet to prove the password.
 pub(crate) struct Found {
     pub(crate) dn: String,
@@ -187,11 +210,20 @@ pub(crate) struct Found {
     sam: String,
     display_name: String,
     upn: Option<String>,
+    disabled: bool,
 }
 
 impl Found {
-    const ATTRIBUTES: [&'static str; 7] =
-        ["sAMAccountName", "displayName", "userPrincipalName", "objectSid", "primaryGroupID", "uid", "cn"];
+    const ATTRIBUTES: [&'static str; 8] = [
+        "sAMAccountName",
+        "displayName",
+        "userPrincipalName",
+        "objectSid",
+        "primaryGroupID",
+        "userAccountControl",
+        "uid",
+        "cn",
+    ];
 
     fn of(entry: &client::ldap::Entry) -> Self {
         let text = |name| entry.text(name).map(str::to_owned);
@@ -206,6 +238,7 @@ impl Found {
             display_name: text("displayName").unwrap_or_else(|| sam.clone()),
             sam,
             upn: text("userPrincipalName"),
+            disabled: entry.text("userAccountControl").and_then(|uac| uac.parse::<i32>().ok()).is_some_and(is_disabled),
         }
     }
 
