@@ -167,6 +167,14 @@ mod tests {
     }
 
     #[test]
+    fn every_default_security_descriptor_is_understood() {
+        let domain = dtyp::Sid::domain_of(1, 2, 3);
+        for class in Schema::shared().classes() {
+            dtyp::sddl::parse(&class.default_security_descriptor, &domain, &domain).expect(&class.name);
+        }
+    }
+
+    #[test]
     fn links_come_in_pairs() {
         let schema = Schema::shared();
         assert_eq!(schema.attribute("member").unwrap().link_id, Some(2));
