@@ -16,10 +16,12 @@ use serde_json::{Value, json};
 
 const ADMINS: &str = "rate-limit-admins";
 
-/// People, with password, groups, and whether the account is disabled.
+/// A password, groups, and whether the account is disabled.
+type Person = (String, Vec<String>, bool);
+
 #[derive(Default)]
 struct People {
-    known: Mutex<BTreeMap<String, (String, Vec<String>, bool)>>,
+    known: Mutex<BTreeMap<String, Person>>,
     unavailable: Mutex<bool>,
 }
 
