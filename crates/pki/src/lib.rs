@@ -6,7 +6,7 @@
 //! socket and keeps no clock: the time comes in.
 //!
 //! In reading order: [`Authority`] issues an [`Identity`]; [`Roots`] is whom a peer trusts; [`server_config`] and [`client_config`] make the
-//! two ends; [`Rotating`] lets a server change its certificate while it runs; [`Certificate`] is what can be read of one; [`file`] writes.
+//! two ends; [`Rotating`] lets a server change its certificate while it runs; [`Certificate`] is what can be read of one; [`mod@file`] writes.
 //!
 //! ```
 //! use dtyp::SystemClock;
