@@ -58,6 +58,7 @@ known! {
     pwd_last_set = "pwdLastSet",
     lockout_time = "lockoutTime",
     account_expires = "accountExpires",
+    ldap_display_name = "lDAPDisplayName",
     well_known_objects = "wellKnownObjects",
 }
 

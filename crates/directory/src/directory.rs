@@ -1,10 +1,11 @@
 //! The handle: opening a folder, reading snapshots, sending updates.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use dtyp::{Clock, Guid, Random};
-use schema::Schema;
+use schema::{AttrId, Schema};
 use zeroize::Zeroizing;
 
 use crate::catalogue::Catalogue;
@@ -12,7 +13,7 @@ use crate::dn_cache::DnCache;
 use crate::secrets::SecretBox;
 use crate::store::{Counters, Store, create_key, read_key};
 use crate::update::writer::{Request, Writer};
-use crate::{Applied, Caller, Error, Update, View};
+use crate::{Applied, Caller, Dnt, Error, Update, View};
 
 /// What a directory takes from the world: the time and randomness.
 #[derive(Clone)]
@@ -64,6 +65,8 @@ pub(crate) struct Inner {
     pub(crate) schema: Arc<Schema>,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) names: DnCache,
+    /// The schema's objects for categories, once found.
+    pub(crate) categories: RwLock<HashMap<AttrId, Dnt>>,
     pub(crate) secrets: SecretBox,
     pub(crate) environment: Environment,
     pub(crate) invocation: Guid,
@@ -110,8 +113,16 @@ impl Directory {
         };
         let invocation = invocation.ok_or_else(|| Error::damaged("it does not say which copy of a directory it is"))?;
         let secrets = SecretBox::new(key);
-        let inner =
-            Arc::new(Inner { store, schema, catalogue, names: DnCache::new(), secrets, environment, invocation });
+        let inner = Arc::new(Inner {
+            store,
+            schema,
+            catalogue,
+            names: DnCache::new(),
+            categories: RwLock::default(),
+            secrets,
+            environment,
+            invocation,
+        });
         let writer = Arc::new(Writer::start(Arc::clone(&inner), options.queue.max(1))?);
         Ok(Self { inner, writer })
     }

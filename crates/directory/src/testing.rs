@@ -62,6 +62,20 @@ fn descriptor() -> Vec<u8> {
     SecurityDescriptor { owner, group, dacl: Some(Acl::new(aces)), ..SecurityDescriptor::default() }.to_bytes().unwrap()
 }
 
+const SCHEMA: &str = "CN=Schema,CN=Configuration,DC=contoso,DC=com";
+
+/// The category of users.
+fn class_person() -> Vec<Attribute> {
+    vec![
+        attribute("lDAPDisplayName", &["person"]),
+        attribute("governsID", &["2.5.6.6"]),
+        attribute("objectClassCategory", &["0"]),
+        attribute("subClassOf", &["top"]),
+        attribute("schemaIDGUID", &["0123456789abcdef"]),
+        attribute("defaultObjectCategory", &["CN=Person,CN=Schema,CN=Configuration,DC=contoso,DC=com"]),
+    ]
+}
+
 /// The objects a domain needs for what is tested here.
 pub(crate) fn seed() -> Vec<(Dn, Vec<Attribute>)> {
     let sid = domain_sid();
@@ -93,6 +107,8 @@ pub(crate) fn seed() -> Vec<(Dn, Vec<Attribute>)> {
         object(PEOPLE, "organizationalUnit", vec![]),
         object("OU=Groups,DC=contoso,DC=com", "organizationalUnit", vec![]),
         object("CN=System,DC=contoso,DC=com", "container", vec![attribute("isCriticalSystemObject", &["TRUE"])]),
+        object(SCHEMA, "dMD", vec![attribute("instanceType", &["5"])]),
+        object("CN=Person,CN=Schema,CN=Configuration,DC=contoso,DC=com", "classSchema", class_person()),
     ]
 }
 

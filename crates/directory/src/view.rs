@@ -1,7 +1,7 @@
 //! A snapshot of the directory: name resolution, objects, index look-ups, links.
 
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use dtyp::{Guid, Sid};
 use schema::{AttrId, Schema};
@@ -209,6 +209,27 @@ impl<'a> View<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The schema's object for the category of a class: what `objectCategory` of its objects names. Remembered: the schema's objects
+    /// are neither renamed nor deleted.
+    pub(crate) fn category_object(&self, class: &schema::Class) -> Result<Option<Dnt>, Error> {
+        let class = self.inner.schema.class(&class.default_object_category).unwrap_or(class);
+        let remembered =
+            || self.inner.categories.read().unwrap_or_else(PoisonError::into_inner).get(&class.governs_id).copied();
+        if let Some(known) = self.era.and_then(|_| remembered()) {
+            return Ok(Some(known));
+        }
+        for dnt in self.find(self.inner.catalogue.known.ldap_display_name, class.name.as_bytes())? {
+            // Some attributes have the name of a class.
+            if self.object(dnt)?.is_some_and(|object| object.is_a("classSchema")) {
+                if self.era.is_some() {
+                    self.inner.categories.write().unwrap_or_else(PoisonError::into_inner).insert(class.governs_id, dnt);
+                }
+                return Ok(Some(dnt));
+            }
+        }
+        Ok(None)
     }
 
     /// A stored security descriptor.

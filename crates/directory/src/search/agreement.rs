@@ -149,7 +149,8 @@ fn by_looking(domain: &TestDomain, text: &str) -> Vec<String> {
         let Some(object) = view.object(crate::Dnt(number)).unwrap().filter(|object| !object.is_deleted()) else {
             continue;
         };
-        if evaluator.evaluate(&compiled, &object).unwrap() == Some(true) {
+        let here = view.naming_context_of(object.dnt()).unwrap() == view.domain().ok();
+        if here && evaluator.evaluate(&compiled, &object).unwrap() == Some(true) {
             found.push(object.dn().unwrap());
         }
     }

@@ -292,7 +292,7 @@ impl<'c> Compiler<'c> {
             && !value.contains(&b'=')
             && let Some(class) = std::str::from_utf8(value).ok().and_then(|name| self.view.schema().class(name))
         {
-            return Ok(Some(self.category(class)?.map(|dnt| (dnt, Vec::new()))));
+            return Ok(Some(self.view.category_object(class)?.map(|dnt| (dnt, Vec::new()))));
         }
         if let Some(letter) = matching::has_data(attribute)
             && let Some((data, name)) =
@@ -301,13 +301,6 @@ impl<'c> Compiler<'c> {
             return Ok(self.dn(name.as_bytes())?.map(|found| found.map(|(dnt, _)| (dnt, data.as_bytes().to_vec()))));
         }
         self.dn(value)
-    }
-
-    fn category(&self, class: &schema::Class) -> Result<Option<Dnt>, Error> {
-        let Some(display_name) = self.view.schema().attribute("lDAPDisplayName") else { return Ok(None) };
-        let category =
-            self.view.schema().class(&class.default_object_category).map_or(&class.name, |category| &category.name);
-        Ok(self.view.find(display_name.id, category.as_bytes())?.first().copied())
     }
 
     /// `(anr=…)`: one of the attributes people are looked up by begins so, or given name and surname do. MS-ADTS 3.1.1.3.1.3.3.

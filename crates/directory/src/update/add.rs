@@ -214,7 +214,7 @@ fn complete(planner: &mut Planner<'_>, draft: &mut Draft, class: &schema::Class)
     let nc_head = draft.integer(known.instance_type).is_some_and(|kind| kind & 1 != 0);
     draft.header.flags = draft.header.flags.with(Flags::NC_HEAD, nc_head);
     if !draft.has(known.object_category)
-        && let Some(category) = category(planner, class)?
+        && let Some(category) = planner.view.category_object(class)?
     {
         draft.set_names(known.object_category, &[category]);
     }
@@ -222,14 +222,6 @@ fn complete(planner: &mut Planner<'_>, draft: &mut Draft, class: &schema::Class)
         draft.default_text(known.show_in_advanced_view_only, "TRUE");
     }
     Ok(())
-}
-
-/// The schema object of a class's category.
-fn category(planner: &Planner<'_>, class: &schema::Class) -> Result<Option<Dnt>, Error> {
-    let Some(display_name) = planner.schema().attribute("lDAPDisplayName") else { return Ok(None) };
-    let category =
-        planner.schema().class(&class.default_object_category).map_or(&class.name, |category| &category.name);
-    Ok(planner.view.find(display_name.id, category.as_bytes())?.first().copied())
 }
 
 pub(super) fn require_sealed(planner: &Planner<'_>) -> Result<(), Error> {
