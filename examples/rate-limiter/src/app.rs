@@ -21,7 +21,8 @@ pub struct App {
     random: Arc<dyn Random>,
     sessions: Sessions,
     limits: Limits,
-    by_name: Throttle<String>,
+    /// Not by name alone: that would let anybody keep somebody else out.
+    by_name: Throttle<(IpAddr, String)>,
     by_address: Throttle<IpAddr>,
 }
 
@@ -95,7 +96,7 @@ impl App {
         if name.is_empty() || name.len() > LONGEST || password.expose_secret().len() > LONGEST {
             return Err(Refusal::WrongCredentials);
         }
-        let (key, now) = (name.to_lowercase(), self.clock.now());
+        let (key, now) = ((from, name.to_lowercase()), self.clock.now());
         self.by_address.attempt(from, now).map_err(Refusal::TooManyAttempts)?;
         self.by_name.attempt(key.clone(), now).map_err(Refusal::TooManyAttempts)?;
         match self.directory.login(name, password).await {
