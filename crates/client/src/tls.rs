@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore, crypto};
 
 /// Where distributions keep the certificates that they trust.
 const SYSTEM_BUNDLES: [&str; 5] = [
@@ -45,7 +45,7 @@ pub enum Error {
     NoSystemBundle,
     /// A certificate is malformed.
     #[error("a trusted certificate cannot be used: {0}")]
-    Certificate(#[source] tokio_rustls::rustls::Error),
+    Certificate(#[source] rustls::Error),
 }
 
 impl Trust {

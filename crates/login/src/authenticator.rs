@@ -110,6 +110,7 @@ impl Authenticator {
     async fn groups(&self, found: &Found) -> Result<Vec<Group>, LoginError> {
         let mut groups = Vec::new();
         let searches = match self.config.groups.first_step(&self.config.base, found) {
+            groups::FirstStep::Nothing => Vec::new(),
             groups::FirstStep::Groups(search) => vec![search],
             groups::FirstStep::Token(search) => {
                 let entries = self.ask(&search).await?;

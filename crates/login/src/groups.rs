@@ -28,6 +28,8 @@ const PAGE: u32 = 500;
 const ATTRIBUTES: [&str; 3] = ["sAMAccountName", "cn", "objectSid"];
 
 pub(crate) enum FirstStep {
+    /// There is nothing to ask.
+    Nothing,
     /// Its entries are the groups.
     Groups(Search),
     /// Its entry has the groups' SIDs.
@@ -43,8 +45,7 @@ impl GroupSource {
                 format!("(&(objectClass=group)(|(member:1.2.840.113556.1.4.1941:={dn}){primary}))")
             }
             Self::Direct => format!("(|(member={dn})(uniqueMember={dn}))"),
-            // Nothing has no class.
-            Self::None => "(!(objectClass=*))".to_owned(),
+            Self::None => return FirstStep::Nothing,
             Self::TokenGroups => {
                 let mut search = Search::subtree(&user.dn, "(objectClass=*)", &["tokenGroups"]);
                 search.scope = Scope::Base;

@@ -4,11 +4,11 @@ use std::io;
 use std::sync::Arc;
 
 use dtyp::Random;
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::pki_types::ServerName;
 
 use ::kerberos::gss::sasl::{Layer, SecurityLayer};
 

@@ -14,11 +14,13 @@ use super::initiator::sequence_number;
 use super::token::{self, TokenId};
 use super::{CLOCK_SKEW, ChannelBindings, GssError, ReplayCache, checksum, flags};
 
+/// The keys of a service: its name and realm, the encryption type, and the version when the ticket says it.
+pub type KeyLookup<'a> = dyn Fn(&PrincipalName, &str, Etype, Option<u32>) -> Vec<Key> + 'a;
+
 /// What an acceptor brings.
 pub struct AcceptOptions<'a> {
-    /// The keys of a service (name, realm, encryption type, version when the ticket says it): those of every account that has the name,
-    /// also the previous ones while they hold.
-    pub keys: &'a dyn Fn(&PrincipalName, &str, Etype, Option<u32>) -> Vec<Key>,
+    /// The keys of every account that has the service's name, also the previous ones while they hold.
+    pub keys: &'a KeyLookup<'a>,
     /// Which authenticators came before.
     pub replay: &'a ReplayCache,
     /// The TLS connection beneath, if there is one.

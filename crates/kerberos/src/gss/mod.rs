@@ -15,7 +15,7 @@ pub(crate) mod tests;
 mod token;
 mod window;
 
-pub use acceptor::{AcceptOptions, Accepted, accept};
+pub use acceptor::{AcceptOptions, Accepted, KeyLookup, accept};
 pub use bindings::ChannelBindings;
 pub use context::{Context, Role, Unwrapped};
 pub use initiator::{Initiator, InitiatorOptions};
