@@ -8,6 +8,41 @@
 //! [`EntrySink`] that takes its results; [`Update`], the only way to write; [`Caller`], on whose behalf; [`Error`], in Active
 //! Directory's own terms. On these stand [`provision`] (a new domain), [`account`] (who may log on) and [`gmsa`] (managed passwords).
 //!
+//! ```
+//! use std::ops::ControlFlow;
+//! use directory::{Attribute, Base, Caller, CreateOptions, Directory, EntrySink, Environment, Scope, Search, Update};
+//!
+//! /// Prints nothing, but could: entries come here as they are found.
+//! struct Names(Vec<String>);
+//! impl EntrySink for Names {
+//!     fn begin(&mut self, dn: &str) {
+//!         self.0.push(dn.to_owned());
+//!     }
+//!     fn attribute(&mut self, _name: &str) {}
+//!     fn value(&mut self, _value: &[u8]) {}
+//!     fn end(&mut self) -> ControlFlow<()> {
+//!         ControlFlow::Continue(())
+//!     }
+//! }
+//!
+//! let folder = tempfile::tempdir()?;
+//! let directory = Directory::create(folder.path(), CreateOptions::default(), Environment::system())?;
+//! let head = vec![
+//!     Attribute::new("objectClass", ["domainDNS"]),
+//!     Attribute::new("instanceType", ["5"]),
+//!     Attribute::new("objectSid", ["S-1-5-21-1-2-3"]),
+//! ];
+//! directory.apply(&Caller::system(), Update::Load(vec![("DC=contoso,DC=com".parse()?, head)]))?;
+//!
+//! let filter: ldap::FilterBuf = "(objectClass=domain)".parse()?;
+//! let (base, filter) = ("DC=contoso,DC=com".parse()?, filter.as_filter());
+//! let mut names = Names(Vec::new());
+//! let search = Search::new(Base::Dn(&base), Scope::Subtree, &filter, &["objectSid"]);
+//! let done = directory.read()?.search(&Caller::system(), &search, &mut names)?;
+//! assert_eq!((done.entries, names.0), (1, vec!["DC=contoso,DC=com".to_owned()]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! A search copies nothing: an [`Object`] borrows the store's page, and values are kept in the form LDAP sends. An update is validated
 //! completely against the snapshot it will change before it touches the store; many are committed by one `fsync`, and none is
 //! acknowledged before it.

@@ -31,10 +31,14 @@ const COUNTED: usize = 2048;
 /// A way that gives no more than this is good enough: the others are not looked at.
 const GOOD_ENOUGH: usize = 4;
 
+/// With pages, a way of more than this is not read anew for every page: going through the objects themselves can begin anywhere.
+const READ_FOR_A_PAGE: usize = 65_536;
+
 /// Plans searches of a snapshot.
 #[derive(Clone, Copy)]
 pub(crate) struct Planner<'p> {
     pub(crate) view: &'p View<'p>,
+    pub(crate) paged: bool,
 }
 
 impl Planner<'_> {
@@ -90,12 +94,16 @@ impl Planner<'_> {
         match found {
             Found::Already(found) => Ok(Candidates::These(found)),
             Found::Later(spans) => {
+                let most = if self.paged { READ_FOR_A_PAGE } else { usize::MAX };
                 let mut found = Vec::new();
                 for span in spans {
                     self.view.index().each(self.view.txn(), &span, |dnt| {
                         found.push(dnt);
-                        true
+                        found.len() <= most
                     })?;
+                }
+                if found.len() > most {
+                    return Ok(Candidates::All);
                 }
                 found.sort_unstable();
                 found.dedup();
@@ -186,6 +194,7 @@ impl Planner<'_> {
             Test::AtLeast(value) => index::start_of(attribute.id, leaf.kind, value).map(Span::From),
             Test::AtMost(value) => index::key_of(attribute.id, leaf.kind, value).map(Span::UpTo),
             Test::Parts { initial: Some(initial), .. } => Some(beginning(leaf, initial)),
+            Test::Present if self.is_everywhere(attribute.id) => None,
             Test::Present => Some(Span::Beginning(Key::prefix(attribute.id, &[]))),
             _ => None,
         };
@@ -255,6 +264,13 @@ impl Planner<'_> {
             found.dedup();
         }
         Ok(already(found))
+    }
+
+    /// Whether every object has the attribute, so that its index would find everything, several times.
+    fn is_everywhere(&self, id: schema::AttrId) -> bool {
+        let known = &self.view.inner.catalogue.known;
+        [known.object_class, known.object_category, known.object_guid, known.name, known.usn_changed, known.usn_created]
+            .contains(&id)
     }
 
     /// How few a condition usually finds, for its kind: what to try first.

@@ -92,7 +92,7 @@ struct Walk<'w> {
 impl Walk<'_> {
     /// Looks at the candidates behind the last page, in the order of their tags.
     fn run(&mut self, after: Option<Dnt>) -> Result<(), Error> {
-        let planner = Planner { view: self.view };
+        let planner = Planner { view: self.view, paged: self.search.page.is_some() };
         let candidates = match self.search.scope {
             Scope::Base => Candidates::These(vec![self.base]),
             Scope::One => planner.children(self.base, &self.filter)?,
