@@ -1,0 +1,212 @@
+//! Root keys and the tree of keys beneath them. MS-GKDI 3.1.4.1.2.
+
+use crate::KeyId;
+use dtyp::{FileTime, Guid};
+use hmac::{Hmac, KeyInit, Mac};
+use sha1::Sha1;
+use sha2::{Sha256, Sha384, Sha512};
+use std::time::Duration;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+/// Every key has this many bytes.
+pub const KEY_LENGTH: usize = 64;
+/// How far clocks of domain controllers may differ. MS-GKDI 3.1.4.1.
+pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(300);
+
+/// The hash of the derivation function. MS-GKDI 2.2.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KdfHash {
+    /// `SHA1`.
+    Sha1,
+    /// `SHA256`, which is also meant when no parameters are stored.
+    Sha256,
+    /// `SHA384`.
+    Sha384,
+    /// `SHA512`, the default.
+    Sha512,
+}
+
+impl KdfHash {
+    /// The name in the root key's parameters.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sha1 => "SHA1",
+            Self::Sha256 => "SHA256",
+            Self::Sha384 => "SHA384",
+            Self::Sha512 => "SHA512",
+        }
+    }
+
+    /// `msKds-KDFParam`: the name in a structure of its own. MS-GKDI 2.2.1.
+    #[must_use]
+    pub fn encode(self) -> Vec<u8> {
+        let name: Vec<u8> = self.name().encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect();
+        let length = u32::try_from(name.len()).unwrap_or_default();
+        let mut out = vec![0, 0, 0, 0, 1, 0, 0, 0];
+        out.extend_from_slice(&length.to_le_bytes());
+        out.extend_from_slice(&[0; 4]);
+        out.extend_from_slice(&name);
+        out
+    }
+
+    /// Reads `msKds-KDFParam`.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        [Self::Sha1, Self::Sha256, Self::Sha384, Self::Sha512].into_iter().find(|hash| hash.encode() == bytes)
+    }
+}
+
+/// Why a root key gives no key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// Only version 1 is known.
+    #[error("the KDS root key has version {0}, of which nothing is known")]
+    Version(u32),
+    /// Not 64 bytes.
+    #[error("the KDS root key's secret has {0} bytes instead of 64")]
+    Length(usize),
+    /// The key is to be used from a later time on.
+    #[error("the KDS root key is not effective yet")]
+    NotEffective,
+    /// The slot is in the future.
+    #[error("the key of a future interval was asked for")]
+    Future,
+}
+
+/// A key from which the domain controllers of a forest derive all others. Its secret is wiped when dropped and never printed.
+#[derive(Clone, ZeroizeOnDrop)]
+pub struct RootKey {
+    /// Its name.
+    #[zeroize(skip)]
+    pub id: Guid,
+    /// The hash of its derivation function.
+    #[zeroize(skip)]
+    pub hash: KdfHash,
+    /// When it was made.
+    #[zeroize(skip)]
+    pub created: FileTime,
+    /// From when on it is used.
+    #[zeroize(skip)]
+    pub use_start: FileTime,
+    secret: [u8; KEY_LENGTH],
+}
+
+impl std::fmt::Debug for RootKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RootKey").field("id", &self.id).field("hash", &self.hash).finish_non_exhaustive()
+    }
+}
+
+/// A key of one slot, or of the slots beneath an L1 number.
+pub type DerivedKey = Zeroizing<[u8; KEY_LENGTH]>;
+
+impl RootKey {
+    /// A root key from what the directory stores.
+    ///
+    /// # Errors
+    /// When its version is unknown or its secret has another length.
+    pub fn new(
+        id: Guid,
+        version: u32,
+        hash: KdfHash,
+        secret: &[u8],
+        created: FileTime,
+        use_start: FileTime,
+    ) -> Result<Self, KeyError> {
+        if version != 1 {
+            return Err(KeyError::Version(version));
+        }
+        let secret = secret.try_into().map_err(|_| KeyError::Length(secret.len()))?;
+        Ok(Self { id, hash, created, use_start, secret })
+    }
+
+    /// The secret, to be stored encrypted.
+    #[must_use]
+    pub fn secret(&self) -> &[u8; KEY_LENGTH] {
+        &self.secret
+    }
+
+    /// The key of a slot for a descriptor, if it may be used at `now`: not before the root key is effective, not for slots that begin
+    /// more than the clock skew from now. MS-GKDI 3.1.4.1.1.
+    ///
+    /// # Errors
+    /// [`KeyError::NotEffective`] and [`KeyError::Future`].
+    pub fn derive_at(&self, slot: KeyId, descriptor: &[u8], now: FileTime) -> Result<DerivedKey, KeyError> {
+        if slot > KeyId::at(now.saturating_add(CLOCK_SKEW)) {
+            return Err(KeyError::Future);
+        }
+        if self.use_start > now.saturating_add(CLOCK_SKEW) {
+            return Err(KeyError::NotEffective);
+        }
+        Ok(self.l2(slot, descriptor))
+    }
+
+    /// The key of a slot for a descriptor.
+    #[must_use]
+    pub fn l2(&self, slot: KeyId, descriptor: &[u8]) -> DerivedKey {
+        let (l0, l1) = (slot.l0(), slot.l1());
+        let seed = self.l1(l0, l1, descriptor);
+        let mut key = self.kdf(&seed[..], &self.context(l0, i32::from(l1), 31), &[]);
+        for l2 in (slot.l2()..31).rev() {
+            key = self.kdf(&key[..], &self.context(l0, i32::from(l1), i32::from(l2)), &[]);
+        }
+        key
+    }
+
+    /// The key of 32 slots for a descriptor.
+    #[must_use]
+    pub fn l1(&self, l0: i32, l1: u8, descriptor: &[u8]) -> DerivedKey {
+        let seed = self.kdf(&self.secret, &self.context(l0, -1, -1), &[]);
+        // The descriptor enters with the newest of the L1 keys; every older one is derived from the next.
+        let mut key = self.kdf(&seed[..], &self.context(l0, 31, -1), descriptor);
+        for older in (l1..31).rev() {
+            key = self.kdf(&key[..], &self.context(l0, i32::from(older), -1), &[]);
+        }
+        key
+    }
+
+    fn context(&self, l0: i32, l1: i32, l2: i32) -> [u8; 28] {
+        let mut out = [0; 28];
+        let bytes = self.id.0.into_iter().chain([l0, l1, l2].into_iter().flat_map(i32::to_le_bytes));
+        out.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+        out
+    }
+
+    fn kdf(&self, key: &[u8], context: &[u8], descriptor: &[u8]) -> DerivedKey {
+        let mut out = Zeroizing::new([0; KEY_LENGTH]);
+        kdf(self.hash, key, "KDS service", &[context, descriptor], &mut out[..]);
+        out
+    }
+}
+
+/// SP 800-108 in counter mode with HMAC; the label ends in its terminator, and a zero byte stands behind it. MS-GKDI 3.1.4.1.2.
+pub(crate) fn kdf(hash: KdfHash, key: &[u8], label: &str, context: &[&[u8]], out: &mut [u8]) {
+    match hash {
+        KdfHash::Sha1 => counter_mode::<Hmac<Sha1>>(key, label, context, out),
+        KdfHash::Sha256 => counter_mode::<Hmac<Sha256>>(key, label, context, out),
+        KdfHash::Sha384 => counter_mode::<Hmac<Sha384>>(key, label, context, out),
+        KdfHash::Sha512 => counter_mode::<Hmac<Sha512>>(key, label, context, out),
+    }
+}
+
+fn counter_mode<M: Mac + KeyInit>(key: &[u8], label: &str, context: &[&[u8]], out: &mut [u8]) {
+    let label: Vec<u8> = label.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect();
+    let bits = u32::try_from(out.len().saturating_mul(8)).unwrap_or(u32::MAX);
+    for (block, chunk) in (1u32..).zip(out.chunks_mut(M::output_size())) {
+        // HMAC takes keys of every length.
+        let Ok(mut mac) = <M as KeyInit>::new_from_slice(key) else { return };
+        mac.update(&block.to_be_bytes());
+        mac.update(&label);
+        mac.update(&[0]);
+        context.iter().for_each(|part| mac.update(part));
+        mac.update(&bits.to_be_bytes());
+        let mut bytes = mac.finalize().into_bytes();
+        chunk.iter_mut().zip(bytes.iter()).for_each(|(to, from)| *to = *from);
+        bytes.as_mut_slice().zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests;
