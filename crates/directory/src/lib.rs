@@ -82,5 +82,5 @@ pub use error::{Error, Problem, win32};
 pub use ids::{Dnt, LinkTarget, Usn};
 pub use object::{Object, Values};
 pub use search::{Base, EntrySink, ExtendedDn, Outcome, Page, Scope, Search, SearchDone};
-pub use update::{Applied, Attribute, Draft, Modification, ModificationKind, Transaction, Update};
+pub use update::{Applied, Attribute, Draft, Edit, Modification, ModificationKind, Transaction, Update};
 pub use view::View;

@@ -25,7 +25,7 @@ use ldap::Dn;
 pub use draft::Draft;
 pub(crate) use planner::{Notes, Planner};
 use propagate::Inherited;
-pub use transaction::Transaction;
+pub use transaction::{Edit, Transaction};
 
 use crate::{Caller, Dnt, Error, Usn, View};
 
@@ -101,7 +101,7 @@ pub enum Update {
     /// attributes (`objectGUID`, `whenCreated`, descriptors, …) are filled in, those given are kept.
     Load(Vec<(Dn, Vec<Attribute>)>),
     /// Anything the rooms beside this one decide inside the transaction (a password's rollover, a failed logon's count).
-    System(Box<dyn FnOnce(&mut Transaction<'_>) -> Result<Dnt, Error> + Send>),
+    System(Edit),
 }
 
 /// A change that is on disk.

@@ -45,8 +45,8 @@ impl<'t> Transaction<'t> {
     }
 }
 
-/// The closure of [`Update::System`](crate::Update::System).
-pub(super) type Edit = Box<dyn FnOnce(&mut Transaction<'_>) -> Result<Dnt, Error> + Send>;
+/// What [`Update::System`](crate::Update::System) does; returns the object it is about.
+pub type Edit = Box<dyn FnOnce(&mut Transaction<'_>) -> Result<Dnt, Error> + Send>;
 
 pub(super) fn plan(planner: &mut Planner<'_>, edit: Edit) -> Result<(), Error> {
     planner.only_system("a transaction")?;
