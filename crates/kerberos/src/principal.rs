@@ -1,7 +1,7 @@
 use std::fmt;
 
 /// A name without its realm. RFC 4120 5.2.2, 6.2.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PrincipalName {
     /// What kind of name; a hint only.
     pub name_type: i32,

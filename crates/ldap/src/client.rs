@@ -163,6 +163,9 @@ pub struct Message<'a> {
     pub controls: Vec<Control<'a>>,
 }
 
+/// Attributes and their values.
+pub type Attributes<'a> = Vec<(&'a str, Vec<&'a [u8]>)>;
+
 /// What a server can say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Response<'a> {
@@ -171,7 +174,7 @@ pub enum Response<'a> {
         /// Its name.
         dn: &'a str,
         /// Its attributes and their values.
-        attributes: Vec<(&'a str, Vec<&'a [u8]>)>,
+        attributes: Attributes<'a>,
     },
     /// Other servers a search could go on at.
     Reference(Vec<&'a str>),
@@ -248,7 +251,7 @@ impl<'a> Response<'a> {
     }
 }
 
-fn attributes<'a>(mut list: Reader<'a>) -> Result<Vec<(&'a str, Vec<&'a [u8]>)>, DecodeError> {
+fn attributes(mut list: Reader<'_>) -> Result<Attributes<'_>, DecodeError> {
     let mut all = Vec::new();
     while !list.is_empty() {
         let mut inner = list.enter(Tag::SEQUENCE)?;

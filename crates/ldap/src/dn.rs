@@ -261,7 +261,7 @@ fn hex_digit(digit: u8) -> u8 {
 
 /// `#04056c6f676963`: the BER encoding of the value. RFC 4514 2.4.
 fn hex_value(digits: &[u8]) -> Result<Vec<u8>, DnError> {
-    if digits.len() % 2 != 0 || digits.is_empty() || !digits.iter().all(u8::is_ascii_hexdigit) {
+    if !digits.len().is_multiple_of(2) || digits.is_empty() || !digits.iter().all(u8::is_ascii_hexdigit) {
         return Err(DnError::BadHex);
     }
     let bytes: Vec<u8> =
@@ -358,7 +358,7 @@ fn sid(value: &str) -> Result<Sid, DnError> {
 }
 
 fn hex_bytes(text: &str) -> Option<Vec<u8>> {
-    if text.len() % 2 != 0 || text.is_empty() || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if !text.len().is_multiple_of(2) || text.is_empty() || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }
     Some(

@@ -120,6 +120,8 @@ pub struct Search<'a> {
     pub types_only: bool,
     /// Which objects.
     pub filter: Filter<'a>,
+    /// The filter as it was sent: what tells one search from another.
+    pub filter_bytes: &'a [u8],
     /// Which attributes.
     pub attributes: Vec<&'a str>,
 }
@@ -270,7 +272,9 @@ impl<'a> Search<'a> {
         let size_limit = limit(inner.integer(Tag::INTEGER)?)?;
         let time_limit = limit(inner.integer(Tag::INTEGER)?)?;
         let types_only = inner.boolean(Tag::BOOLEAN)?;
+        let from = inner.rest();
         let filter = Filter::decode(inner)?;
+        let filter_bytes = from.get(..from.len().saturating_sub(inner.rest().len())).unwrap_or_default();
         let mut names = inner.enter(Tag::SEQUENCE)?;
         let mut attributes = Vec::new();
         while !names.is_empty() {
@@ -279,7 +283,7 @@ impl<'a> Search<'a> {
             }
             attributes.push(text(names.value(Tag::OCTET_STRING)?)?);
         }
-        Ok(Self { base, scope, size_limit, time_limit, types_only, filter, attributes })
+        Ok(Self { base, scope, size_limit, time_limit, types_only, filter, filter_bytes, attributes })
     }
 }
 

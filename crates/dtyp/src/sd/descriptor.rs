@@ -164,7 +164,7 @@ fn part<'a>(bytes: &'a [u8], offsets: &[u8], at: usize) -> Result<Option<&'a [u8
         usize::try_from(u32::from_le_bytes(*stored)).map_err(|_| Error::Descriptor("an offset leads outside"))?;
     match offset {
         0 => Ok(None),
-        ..HEADER => Err(Error::Descriptor("an offset leads into the header")),
+        1..HEADER => Err(Error::Descriptor("an offset leads into the header")),
         _ => bytes.get(offset..).map(Some).ok_or(Error::Descriptor("an offset leads outside")),
     }
 }

@@ -6,7 +6,7 @@ use aes::{Aes128, Aes256};
 
 /// A key schedule.
 pub(super) enum AesKey {
-    Short(Aes128),
+    Short(Box<Aes128>),
     Long(Box<Aes256>),
 }
 
@@ -14,12 +14,11 @@ type Block = [u8; BLOCK];
 
 impl AesKey {
     pub(super) fn new(key: &Key) -> Self {
-        let [bytes @ ..] = &key.bytes;
         let mut short = [0; 16];
-        short.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        short.iter_mut().zip(&key.bytes).for_each(|(to, from)| *to = *from);
         match key.etype {
-            Etype::Aes128 => Self::Short(Aes128::new(&Array::from(short))),
-            Etype::Aes256 => Self::Long(Box::new(Aes256::new(&Array::from(*bytes)))),
+            Etype::Aes128 => Self::Short(Box::new(Aes128::new(&Array::from(short)))),
+            Etype::Aes256 => Self::Long(Box::new(Aes256::new(&Array::from(key.bytes)))),
         }
     }
 

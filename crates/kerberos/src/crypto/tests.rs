@@ -21,11 +21,41 @@ fn n_fold_gives_the_vectors_of_rfc_3961() {
 #[test]
 fn passwords_become_the_keys_of_rfc_3962() {
     for (iterations, password, salt, short, long) in [
-        (1, &b"password"[..], &b"ATHENA.MIT.EDUraeburn"[..], "42263c6e89f4fc28b8df68ee09799f15", "fe697b52bc0d3ce14432ba036a92e65bbb52280990a2fa27883998d72af30161"),
-        (2, b"password", b"ATHENA.MIT.EDUraeburn", "c651bf29e2300ac27fa469d693bdda13", "a2e16d16b36069c135d5e9d2e25f896102685618b95914b467c67622225824ff"),
-        (1200, b"password", b"ATHENA.MIT.EDUraeburn", "4c01cd46d632d01e6dbe230a01ed642a", "55a6ac740ad17b4846941051e1e8b0a7548d93b0ab30a8bc3ff16280382b8c2a"),
-        (5, b"password", b"\x12\x34\x56\x78\x78\x56\x34\x12", "e9b23d52273747dd5c35cb55be619d8e", "97a4e786be20d81a382d5ebc96d5909cabcdadc87ca48f574504159f16c36e31"),
-        (50, "\u{1d11e}".as_bytes(), b"EXAMPLE.COMpianist", "f149c1f2e154a73452d43e7fe62a56e5", "4b6d9839f84406df1f09cc166db4b83c571848b784a3d6bdc346589a3e393f9e"),
+        (
+            1,
+            &b"password"[..],
+            &b"ATHENA.MIT.EDUraeburn"[..],
+            "42263c6e89f4fc28b8df68ee09799f15",
+            "fe697b52bc0d3ce14432ba036a92e65bbb52280990a2fa27883998d72af30161",
+        ),
+        (
+            2,
+            b"password",
+            b"ATHENA.MIT.EDUraeburn",
+            "c651bf29e2300ac27fa469d693bdda13",
+            "a2e16d16b36069c135d5e9d2e25f896102685618b95914b467c67622225824ff",
+        ),
+        (
+            1200,
+            b"password",
+            b"ATHENA.MIT.EDUraeburn",
+            "4c01cd46d632d01e6dbe230a01ed642a",
+            "55a6ac740ad17b4846941051e1e8b0a7548d93b0ab30a8bc3ff16280382b8c2a",
+        ),
+        (
+            5,
+            b"password",
+            b"\x12\x34\x56\x78\x78\x56\x34\x12",
+            "e9b23d52273747dd5c35cb55be619d8e",
+            "97a4e786be20d81a382d5ebc96d5909cabcdadc87ca48f574504159f16c36e31",
+        ),
+        (
+            50,
+            "\u{1d11e}".as_bytes(),
+            b"EXAMPLE.COMpianist",
+            "f149c1f2e154a73452d43e7fe62a56e5",
+            "4b6d9839f84406df1f09cc166db4b83c571848b784a3d6bdc346589a3e393f9e",
+        ),
     ] {
         assert_eq!(Key::from_password(Etype::Aes128, password, salt, iterations).bytes(), hex(short));
         assert_eq!(Key::from_password(Etype::Aes256, password, salt, iterations).bytes(), hex(long));
@@ -43,7 +73,10 @@ fn ciphertext_stealing_gives_the_vectors_of_rfc_3962() {
         (32, "39312523a78662d5be7fcbcc98ebf5a897687268d6ecccc0c07b25e25ecfe584"),
         (47, "97687268d6ecccc0c07b25e25ecfe584b3fffd940c16a18c1b5549d2f838029e39312523a78662d5be7fcbcc98ebf5"),
         (48, "97687268d6ecccc0c07b25e25ecfe5849dad8bbb96c4cdc03bc103e1a194bbd839312523a78662d5be7fcbcc98ebf5a8"),
-        (64, "97687268d6ecccc0c07b25e25ecfe58439312523a78662d5be7fcbcc98ebf5a84807efe836ee89a526730dbc2f7bc8409dad8bbb96c4cdc03bc103e1a194bbd8"),
+        (
+            64,
+            "97687268d6ecccc0c07b25e25ecfe58439312523a78662d5be7fcbcc98ebf5a84807efe836ee89a526730dbc2f7bc8409dad8bbb96c4cdc03bc103e1a194bbd8",
+        ),
     ] {
         let mut data = plain[..length].to_vec();
         AesKey::new(&key).encrypt(&mut data);

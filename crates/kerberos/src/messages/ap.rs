@@ -1,9 +1,9 @@
 //! The exchange between client and service. RFC 4120 5.5.
 
 use super::fields::{
-    AuthorizationData, Checksum, EncryptedData, application, bits, field, header, key, microseconds, optional, principal, read_u32,
-    required, string, time, version, wrap, write_application, write_flags, write_header, write_integer, write_key, write_principal,
-    write_string, write_time, whole,
+    AuthorizationData, Checksum, EncryptedData, application, bits, field, header, key, microseconds, optional,
+    principal, read_u32, required, string, time, version, whole, wrap, write_application, write_flags, write_header,
+    write_integer, write_key, write_principal, write_string, write_time,
 };
 use super::{MessageError, Ticket};
 use crate::crypto::Key;

@@ -142,7 +142,10 @@ impl AuthorizationData {
 }
 
 /// Reads exactly one element.
-pub(super) fn whole<T>(bytes: &[u8], read: impl FnOnce(&mut Reader<'_>) -> Result<T, MessageError>) -> Result<T, MessageError> {
+pub(super) fn whole<T>(
+    bytes: &[u8],
+    read: impl FnOnce(&mut Reader<'_>) -> Result<T, MessageError>,
+) -> Result<T, MessageError> {
     let mut r = Reader::new(bytes);
     let value = read(&mut r)?;
     r.finish()?;
@@ -232,7 +235,9 @@ pub(super) fn write_principal(w: &mut Writer, n: u8, name: &PrincipalName) {
         w.nest(Tag::SEQUENCE, |w| {
             write_integer(w, 0, i64::from(name.name_type));
             field(w, 1, |w| {
-                w.nest(Tag::SEQUENCE, |w| name.components.iter().for_each(|c| w.value(Tag::GENERAL_STRING, c.as_bytes())));
+                w.nest(Tag::SEQUENCE, |w| {
+                    name.components.iter().for_each(|c| w.value(Tag::GENERAL_STRING, c.as_bytes()))
+                });
             });
         });
     });
@@ -290,7 +295,8 @@ pub(super) fn write_key(w: &mut Writer, n: u8, key: &Key) {
 pub(super) fn key(r: &mut Reader<'_>) -> Result<Key, MessageError> {
     let mut r = r.enter(Tag::SEQUENCE)?;
     let etype = Etype::from_i32(read_i32(&mut r, 0)?).ok_or(MessageError::Field("encryption type of a key"))?;
-    let key = required(&mut r, 1, |r| Key::new(etype, r.value(Tag::OCTET_STRING)?).map_err(|_| MessageError::Field("key")))?;
+    let key =
+        required(&mut r, 1, |r| Key::new(etype, r.value(Tag::OCTET_STRING)?).map_err(|_| MessageError::Field("key")))?;
     r.finish()?;
     Ok(key)
 }

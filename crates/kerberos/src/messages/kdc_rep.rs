@@ -1,8 +1,9 @@
 //! Answers of a KDC. RFC 4120 5.4.2.
 
 use super::fields::{
-    EncryptedData, application, bits, field, header, key, optional, principal, read_i32, read_u32, required, sequence_of, string, time,
-    whole, write_application, write_flags, write_header, write_integer, write_key, write_principal, write_string, write_time,
+    EncryptedData, application, bits, field, header, key, optional, principal, read_i32, read_u32, required,
+    sequence_of, string, time, whole, write_application, write_flags, write_header, write_integer, write_key,
+    write_principal, write_string, write_time,
 };
 use super::{MessageError, PaData, Ticket};
 use crate::crypto::Key;

@@ -1,8 +1,9 @@
 //! Requests to a KDC. RFC 4120 5.4.1.
 
 use super::fields::{
-    EncryptedData, application, bits, field, header, optional, principal, read_u32, required, sequence_of, string, time, whole,
-    write_application, write_flags, write_header, write_integer, write_principal, write_string, write_time,
+    EncryptedData, application, bits, field, header, optional, principal, read_u32, required, sequence_of, string,
+    time, whole, write_application, write_flags, write_header, write_integer, write_principal, write_string,
+    write_time,
 };
 use super::{MessageError, PaData, Ticket};
 use crate::{KerberosTime, PrincipalName};
@@ -57,7 +58,9 @@ impl KdcReqBody {
             write_time(w, 5, self.till);
             self.renew_till.iter().for_each(|t| write_time(w, 6, *t));
             write_integer(w, 7, i64::from(self.nonce));
-            field(w, 8, |w| w.nest(Tag::SEQUENCE, |w| self.etypes.iter().for_each(|e| w.integer(Tag::INTEGER, i64::from(*e)))));
+            field(w, 8, |w| {
+                w.nest(Tag::SEQUENCE, |w| self.etypes.iter().for_each(|e| w.integer(Tag::INTEGER, i64::from(*e))))
+            });
             self.enc_authorization_data.iter().for_each(|data| field(w, 10, |w| data.write(w)));
             if !self.additional_tickets.is_empty() {
                 field(w, 11, |w| w.nest(Tag::SEQUENCE, |w| self.additional_tickets.iter().for_each(|t| t.write(w))));
@@ -82,7 +85,8 @@ impl KdcReqBody {
                 r.optional(Tag::context_constructed(9))?;
                 optional(&mut r, 10, EncryptedData::read)?
             },
-            additional_tickets: optional(&mut r, 11, |r| sequence_of(r, MAX_TICKETS, "tickets", Ticket::read))?.unwrap_or_default(),
+            additional_tickets: optional(&mut r, 11, |r| sequence_of(r, MAX_TICKETS, "tickets", Ticket::read))?
+                .unwrap_or_default(),
         };
         r.finish()?;
         Ok(body)

@@ -2,8 +2,8 @@
 
 use super::MessageError;
 use super::fields::{
-    application, header, microseconds, optional, principal, read_i32, read_octets, required, string, time, whole, write_application,
-    write_header, write_integer, write_octets, write_principal, write_string, write_time,
+    application, header, microseconds, optional, principal, read_i32, read_octets, required, string, time, whole,
+    write_application, write_header, write_integer, write_octets, write_principal, write_string, write_time,
 };
 use crate::{KerberosTime, PrincipalName};
 use asn1::Tag;
@@ -69,7 +69,11 @@ impl KrbError {
                 realm: required(&mut r, 9, string)?,
                 service: required(&mut r, 10, principal)?,
                 text: optional(&mut r, 11, string)?,
-                data: if r.peek() == Some(Tag::context_constructed(12)) { Some(read_octets(&mut r, 12)?) } else { None },
+                data: if r.peek() == Some(Tag::context_constructed(12)) {
+                    Some(read_octets(&mut r, 12)?)
+                } else {
+                    None
+                },
             };
             r.optional(Tag::context_constructed(13))?;
             r.finish()?;

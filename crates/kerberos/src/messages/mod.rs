@@ -20,8 +20,8 @@ pub use kdc_req::{AsReq, KdcReqBody, TgsReq, body_of};
 pub use krb_error::KrbError;
 pub use numbers::{code, flags, kdc_options, pa, usage};
 pub use padata::{
-    EtypeInfo2Entry, PaData, decode_etype_info2, decode_method_data, decode_pa_enc_timestamp, decode_pac_request, encode_etype_info2,
-    encode_method_data, pa_enc_timestamp,
+    EtypeInfo2Entry, PaData, decode_etype_info2, decode_method_data, decode_pa_enc_timestamp, decode_pac_request,
+    encode_etype_info2, encode_method_data, pa_enc_timestamp,
 };
 pub use ticket::{EncTicketPart, Ticket};
 

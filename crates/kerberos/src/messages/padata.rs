@@ -1,8 +1,8 @@
 //! What goes with requests and answers. RFC 4120 5.2.7; MS-KILE 2.2.
 
 use super::fields::{
-    microseconds, optional, read_i32, read_octets, required, sequence_of, string, time, whole, write_integer, write_octets,
-    write_string, write_time,
+    microseconds, optional, read_i32, read_octets, required, sequence_of, string, time, whole, write_integer,
+    write_octets, write_string, write_time,
 };
 use super::{MessageError, pa};
 use crate::KerberosTime;

@@ -1,10 +1,11 @@
 //! Tickets. RFC 4120 5.3.
 
-use super::fields::{
-    AuthorizationData, EncryptedData, application, bits, field, key, optional, principal, required, string, time, version,
-    write_application, write_flags, write_integer, write_key, write_octets, write_principal, write_string, write_time, whole,
-};
 use super::MessageError;
+use super::fields::{
+    AuthorizationData, EncryptedData, application, bits, field, key, optional, principal, required, string, time,
+    version, whole, write_application, write_flags, write_integer, write_key, write_octets, write_principal,
+    write_string, write_time,
+};
 use crate::crypto::Key;
 use crate::{KerberosTime, PrincipalName};
 use asn1::{Reader, Tag, Writer};
@@ -18,12 +19,6 @@ pub struct Ticket {
     pub service: PrincipalName,
     /// What only the service can read.
     pub enc_part: EncryptedData,
-}
-
-impl Default for PrincipalName {
-    fn default() -> Self {
-        Self { name_type: 0, components: Vec::new() }
-    }
 }
 
 impl Ticket {

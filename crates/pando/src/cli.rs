@@ -1,0 +1,185 @@
+//! The command line. Its help is the first documentation a person reads, so it tells the story in order.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const STORY: &str = "\
+A container names a gMSA in its credential spec; the guard turns that into the gMSA's Kerberos ticket, link by link:
+
+  credential spec -> guard -> plugin -> account provider -> impersonation account -> domain controller -> gMSA
+
+On the node, for the namespace with the impersonation account:   pando account-provider run --help
+A credential spec, made from the directory or checked:            pando credspec --help
+The identity itself, as a credential cache:                       pando guard fetch --help
+An application that logs its users in with that identity:         pando example rate-limiter --help
+
+The domain controller may be Microsoft's, or any that speaks as it does. Every flag may also stand in a TOML file under its
+command's name:
+
+  # pando.toml, used with --config pando.toml
+  [account-provider.run]
+  namespace = \"team-a\"
+  secrets = \"/etc/pando/secrets\"";
+
+/// The chain of trust that carries Active Directory's service accounts into containers.
+#[derive(Debug, Parser)]
+#[command(name = "pando", version, about, after_help = STORY, args_override_self = true, propagate_version = true)]
+pub struct Cli {
+    /// A TOML file with the same names as the flags, in a table named after the command, such as [guard.fetch].
+    #[arg(long, global = true, value_name = "FILE", env = "PANDO_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// What to log to standard error: error, warn, info, debug, trace, or a filter such as `ccg=debug`.
+    #[arg(long, global = true, default_value = "warn", value_name = "FILTER", env = "PANDO_LOG")]
+    pub log: String,
+    /// How log lines look.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Create the credential spec by which a container names its gMSA.
+    #[command(subcommand)]
+    Credspec(Credspec),
+    /// Hand an impersonation account's credentials to the plugin on this node, over mutual TLS.
+    #[command(subcommand)]
+    AccountProvider(AccountProvider),
+    /// Turn a credential spec into the identity of a gMSA: the Container Credential Guard.
+    #[command(subcommand)]
+    Guard(Guard),
+    /// Run an example application.
+    #[command(subcommand)]
+    Example(Example),
+}
+
+/// How a client command reaches a domain.
+#[derive(Args, Clone, Debug)]
+pub struct DomainAddress {
+    /// The domain's KDC, HOST or HOST:PORT. May be repeated. The spec's domain name on port 88 if not given.
+    #[arg(long, value_name = "ADDRESS")]
+    pub kdc: Vec<String>,
+    /// The domain controller's LDAP address, HOST or HOST:PORT. The spec's domain name on port 389 if not given.
+    #[arg(long, value_name = "ADDRESS", requires = "dc_host")]
+    pub ldap: Option<String>,
+    /// The domain controller's host name, as its service principal names have it.
+    #[arg(long, value_name = "DNS NAME", requires = "ldap")]
+    pub dc_host: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Credspec {
+    /// Write the credential spec of a gMSA from what the directory knows.
+    New(CredspecNew),
+    /// Check a credential spec and say what is wrong with it.
+    Check(CredspecCheck),
+}
+
+#[derive(Args, Debug)]
+pub struct CredspecNew {
+    /// The gMSA, with or without the `$`. The first is the container's default; repeat for more.
+    #[arg(long, value_name = "NAME", required = true)]
+    pub account: Vec<String>,
+    /// The domain controller's LDAPS address, HOST or HOST:PORT. HOST must be a name in its certificate.
+    #[arg(long, value_name = "ADDRESS")]
+    pub ldaps: String,
+    /// The certificate authority that must have issued the domain controller's certificate, in PEM.
+    #[arg(long, value_name = "FILE")]
+    pub ca: PathBuf,
+    /// Who asks, as a user principal name or DOMAIN\user.
+    #[arg(long, value_name = "NAME")]
+    pub user: String,
+    /// A file with that user's password: its first line.
+    #[arg(long, value_name = "FILE")]
+    pub password_file: PathBuf,
+    /// The CCG plugin that fetches the impersonation account's credentials; none for hosts joined to the domain.
+    #[arg(long, value_enum, requires = "plugin_input")]
+    pub plugin: Option<PluginName>,
+    /// What the plugin is told, such as NAMESPACE:SECRET for rkc.
+    #[arg(long, value_name = "TEXT", requires = "plugin")]
+    pub plugin_input: Option<String>,
+    /// Where to write it; standard output if not given.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PluginName {
+    /// Rancher Kubernetes Cluster: asks the account provider on the node.
+    Rkc,
+}
+
+#[derive(Args, Debug)]
+pub struct CredspecCheck {
+    /// The credential spec.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AccountProvider {
+    /// Serve until stopped.
+    Run(ProviderRun),
+}
+
+#[derive(Args, Debug)]
+pub struct ProviderRun {
+    /// The namespace it answers for.
+    #[arg(long, value_name = "NAME", env = "NAMESPACE")]
+    pub namespace: String,
+    /// The folder with one folder for each secret, holding the files username, password and domainName.
+    #[arg(long, value_name = "DIR")]
+    pub secrets: PathBuf,
+    /// Where the plugin on this node looks for the port and its client certificate.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/rancher/gmsa")]
+    pub host_dir: PathBuf,
+    /// Where the provider keeps its own certificate authority across restarts; not in --host-dir, where the plugin has no business
+    /// with it. Without it, the authority's key is never written and each start makes a new one.
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Write a JSON object with the address in use to this file once it answers; `-` prints it.
+    #[arg(long, value_name = "FILE")]
+    pub ready_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Guard {
+    /// Fetch the identity that a credential spec names, once.
+    Fetch(GuardFetch),
+}
+
+#[derive(Args, Debug)]
+pub struct GuardFetch {
+    /// The credential spec.
+    #[arg(long, value_name = "FILE")]
+    pub credspec: PathBuf,
+    /// Where to write the gMSA's credential cache.
+    #[arg(long, value_name = "FILE")]
+    pub ccache: PathBuf,
+    /// Also write a keytab with the gMSA's current and previous keys.
+    #[arg(long, value_name = "FILE")]
+    pub keytab: Option<PathBuf>,
+    #[command(flatten)]
+    pub domain: DomainAddress,
+    /// Where the rkc plugin finds the account providers of this node.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/rancher/gmsa")]
+    pub host_dir: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Example {
+    /// An internal service that shows and changes rate limits, and logs its users in against the directory.
+    RateLimiter(rate_limiter::Args),
+}

@@ -1,0 +1,36 @@
+//! `pando account-provider run`.
+
+use super::{Failed, announce};
+use crate::cli::ProviderRun;
+use pando_kube::{AccountProvider, AuditLog, Config, SecretFolder};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+pub async fn run(args: ProviderRun) -> Result<ExitCode, Failed> {
+    let namespace = args.namespace.parse()?;
+    let mut config = Config::new(namespace, &args.host_dir);
+    if let Some(state) = &args.state {
+        config = config.with_state(state);
+    }
+    let secrets = Arc::new(SecretFolder::open(&args.secrets)?);
+    let running = AccountProvider::start(config, secrets, Arc::new(AuditLog), Arc::new(dtyp::SystemClock)).await?;
+    announce(args.ready_file.as_deref(), &serde_json::json!({ "https": running.address().to_string() }))?;
+    running.until(stopped()).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Ctrl-C, or the signal by which service managers stop programs.
+async fn stopped() {
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+    }
+}

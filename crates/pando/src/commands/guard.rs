@@ -1,0 +1,95 @@
+//! `pando guard fetch`.
+
+use super::Failed;
+use crate::cli::{DomainAddress, GuardFetch};
+use crate::{progress, terminal};
+use ccg::{Guard, GuardError, Link, Plugins, plugins::Rkc};
+use client::{Domain, Endpoint};
+use credspec::CredentialSpec;
+use std::process::ExitCode;
+
+pub async fn fetch(args: GuardFetch) -> Result<ExitCode, Failed> {
+    let path = args.credspec.display();
+    let text = std::fs::read(&args.credspec).map_err(|error| format!("{path} cannot be read: {error}"))?;
+    let spec = CredentialSpec::parse(&text).map_err(|error| format!("{path}: {error}"))?;
+    let domain = domain(&spec, &args.domain)?;
+    let _progress = progress::start(format!("fetching the identity of {path}"));
+    let guard = Guard::new(Plugins::new().with(Rkc::new(&args.host_dir)));
+    match follow(&guard, &spec, &domain, &args).await {
+        Ok((principal, links)) => {
+            report(args.json, &links, None, Some(&principal));
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            report(args.json, &error.links, Some(&error), None);
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+async fn follow(
+    guard: &Guard,
+    spec: &CredentialSpec,
+    domain: &Domain,
+    args: &GuardFetch,
+) -> Result<(String, Vec<Link>), GuardError> {
+    let identity = guard.fetch(spec, domain).await?;
+    let mut links = identity.links.clone();
+    links.push(identity.write_ccache(&args.ccache)?);
+    if let Some(keytab) = &args.keytab {
+        links.push(identity.write_keytab(keytab, &[])?);
+    }
+    Ok((identity.default.principal(), links))
+}
+
+/// Where the spec's domain is: what was said, else the domain's own name, which its domain controllers answer to.
+fn domain(spec: &CredentialSpec, address: &DomainAddress) -> Result<Domain, Failed> {
+    let mut domain = Domain::new(&spec.domain_join_config.dns_name.to_string());
+    if !address.kdc.is_empty() {
+        let kdcs = address.kdc.iter().map(|kdc| Endpoint::parse(kdc, Endpoint::KERBEROS));
+        domain = domain.with_kdcs(kdcs.collect::<Result<Vec<_>, _>>()?);
+    }
+    if let (Some(ldap), Some(host)) = (&address.ldap, &address.dc_host) {
+        domain = domain.with_ldap(host, [Endpoint::parse(ldap, Endpoint::LDAP)?]);
+    }
+    Ok(domain)
+}
+
+fn report(json: bool, links: &[Link], error: Option<&GuardError>, principal: Option<&str>) {
+    if json {
+        let links: Vec<_> = links.iter().map(link_json).collect();
+        let mut answer = serde_json::json!({ "ok": error.is_none(), "links": links });
+        if let Some(principal) = principal {
+            answer["principal"] = principal.into();
+        }
+        if let Some(error) = error {
+            answer["broken"] = error.step.title().into();
+            answer["error"] = terminal::chain(error).into();
+            answer["fix"] = error.fix().into();
+        }
+        terminal::say(answer);
+        return;
+    }
+    links.iter().for_each(terminal::say);
+    match (error, principal) {
+        (Some(error), _) => {
+            terminal::note(format_args!("pando: {}", terminal::chain(error)));
+            if let Some(fix) = error.fix() {
+                terminal::note(format_args!("       {fix}"));
+            }
+        }
+        (None, Some(principal)) => terminal::say(format_args!("{principal} is ready")),
+        (None, None) => {}
+    }
+}
+
+fn link_json(link: &Link) -> serde_json::Value {
+    serde_json::json!({
+        "step": link.step.title(),
+        "who": link.who,
+        "to": link.to,
+        "how": link.how,
+        "authorised_by": link.authorised_by,
+        "took_ms": link.took.as_secs_f64() * 1000.0,
+    })
+}

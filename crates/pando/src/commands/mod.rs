@@ -1,0 +1,72 @@
+//! What each subcommand does.
+
+mod account_provider;
+mod credspec;
+mod guard;
+
+use crate::cli::{AccountProvider, Command, Credspec, Example, Guard};
+use crate::terminal;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Runs a subcommand to its end.
+pub fn run(command: Command) -> ExitCode {
+    match command {
+        Command::Credspec(Credspec::New(args)) => in_runtime("writing the credential spec", credspec::new(args)),
+        Command::Credspec(Credspec::Check(args)) => credspec::check(&args),
+        Command::AccountProvider(AccountProvider::Run(args)) => {
+            in_runtime("running the account provider", account_provider::run(args))
+        }
+        Command::Guard(Guard::Fetch(args)) => in_runtime("fetching the identity", guard::fetch(args)),
+        Command::Example(Example::RateLimiter(args)) => in_runtime("running the rate limiter", async {
+            let config = args.config().map_err(Failed::from)?;
+            let ready = args.ready_file.clone();
+            let running = rate_limiter::start(&config).await?;
+            announce(ready.as_deref(), &serde_json::json!({ "http": running.address().to_string() }))?;
+            tokio::signal::ctrl_c().await?;
+            running.stop().await?;
+            Ok(ExitCode::SUCCESS)
+        }),
+    }
+}
+
+/// Whatever ended a command; its causes are printed.
+pub type Failed = Box<dyn std::error::Error + Send + Sync>;
+
+fn in_runtime(doing: &str, work: impl Future<Output = Result<ExitCode, Failed>>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match runtime.map_err(Failed::from).and_then(|runtime| runtime.block_on(work)) {
+        Ok(code) => code,
+        Err(error) => terminal::fail(doing, &*error),
+    }
+}
+
+/// Says that a service answers, and where: into a file at once and whole, or to standard output for `-`.
+pub fn announce(place: Option<&Path>, ready: &serde_json::Value) -> std::io::Result<()> {
+    match place {
+        None => Ok(()),
+        Some(place) if place == Path::new("-") => {
+            terminal::say(ready);
+            Ok(())
+        }
+        Some(place) => {
+            let unfinished = place.with_extension("unfinished");
+            std::fs::write(&unfinished, ready.to_string())?;
+            std::fs::rename(unfinished, place)
+        }
+    }
+}
+
+/// The first line of a file that holds a password.
+pub fn password_of(path: &Path) -> Result<secrecy::SecretString, Failed> {
+    const LONGEST: u64 = 64 * 1024;
+    let unreadable = |error| format!("the password file {} cannot be read: {error}", path.display());
+    if std::fs::metadata(path).map_err(unreadable)?.len() > LONGEST {
+        return Err(format!("{} is too large for a password file", path.display()).into());
+    }
+    let text = zeroize::Zeroizing::new(std::fs::read_to_string(path).map_err(unreadable)?);
+    match text.lines().next() {
+        Some(password) if !password.is_empty() => Ok(secrecy::SecretString::from(password)),
+        _ => Err(format!("the first line of {} is empty; write the password there", path.display()).into()),
+    }
+}
