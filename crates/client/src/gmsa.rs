@@ -36,7 +36,7 @@ pub struct Retrieved {
     /// The version of the keys (`msDS-KeyVersionNumber`), when the directory shows it.
     pub kvno: Option<u32>,
     /// The salt as the KDC said it, after [`learn_salt`](Self::learn_salt).
-    pub salt: Option<Vec<u8>>,
+    pub learned_salt: Option<Vec<u8>>,
 }
 
 impl std::fmt::Debug for Retrieved {
@@ -149,7 +149,7 @@ pub async fn retrieve(connection: &mut Connection, base: &str, account: &str) ->
         kvno: entry.text("msDS-KeyVersionNumber").and_then(|kvno| kvno.parse().ok()),
         sid,
         password,
-        salt: None,
+        learned_salt: None,
         dn: entry.dn,
     })
 }
@@ -204,7 +204,7 @@ impl Retrieved {
     pub async fn learn_salt(&mut self, domain: &Domain, options: &Options) -> Result<(), Error> {
         let who = PrincipalName::user(&self.sam_account_name);
         let parameters = kerberos::key_parameters(domain, &who, options).await?;
-        self.salt = parameters.into_iter().next().map(|parameters| parameters.salt);
+        self.learned_salt = parameters.into_iter().next().map(|parameters| parameters.salt);
         Ok(())
     }
 
@@ -215,7 +215,7 @@ impl Retrieved {
     }
 
     fn keys_of(&self, password: &ManagedPassword, domain: &Domain) -> Vec<Key> {
-        let salt = self.salt.clone().unwrap_or_else(|| self.salt(domain).into_bytes());
+        let salt = self.learned_salt.clone().unwrap_or_else(|| self.salt(domain).into_bytes());
         let text = password.kerberos_utf8();
         let make = |etype| Key::from_password(etype, text.expose_secret().as_bytes(), &salt, ITERATIONS);
         [Etype::Aes256, Etype::Aes128].map(make).into()

@@ -1,4 +1,5 @@
 //! Logging in at OpenLDAP's slapd, as a service with a password and as one with a ticket.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "../../client/tests/mit/mod.rs"]
 mod mit;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout, timeout_at};
+use zeroize::Zeroizing;
 
 use ::ldap::client::{self, Message, Outcome, Request, Response};
 use ::ldap::{Control, ResultCode, oid};
@@ -159,7 +160,8 @@ impl Connection {
             return Err(self.broken(operation, std::io::ErrorKind::NotConnected.into()));
         }
         let id = self.next_id();
-        let message = client::encode(id, request, controls);
+        // Passwords are among what is sent and received.
+        let message = Zeroizing::new(client::encode(id, request, controls));
         self.alive = false;
         let server = self.server.to_string();
         let deadline = self.limits.operation;
@@ -182,7 +184,7 @@ impl Connection {
             return Err(self.broken(operation, source));
         }
         loop {
-            let bytes = self.wire.receive().await.map_err(|error| self.error_of(operation, error))?;
+            let bytes = Zeroizing::new(self.wire.receive().await.map_err(|error| self.error_of(operation, error))?);
             let message = Message::decode(&bytes).map_err(|error| self.protocol(operation, error.to_string()))?;
             if message.id == 0 {
                 return Err(self.notice(operation, &message.response));

@@ -132,3 +132,28 @@ impl Modification {
         Self { change: Change::Replace, attribute: attribute.to_owned(), values: vec![value.into()] }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::ldap::{Filter, FilterBuf};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn an_escaped_value_stands_for_itself_and_nothing_else(value in proptest::collection::vec(any::<u8>(), 1..40)) {
+            let text = format!("(cn={})", Search::escape(&value));
+            let parsed: FilterBuf = text.parse().unwrap();
+            prop_assert!(matches!(parsed.as_filter(), Filter::Equality("cn", v) if v == value), "{}", text);
+        }
+    }
+
+    #[test]
+    fn attributes_are_found_whatever_their_case_and_taken_once() {
+        let mut entry = Entry { dn: "CN=a".into(), attributes: vec![("objectSid".into(), vec![vec![1], vec![2]])] };
+        assert_eq!(entry.values("OBJECTSID").len(), 2);
+        assert_eq!(entry.text("cn"), None);
+        assert_eq!(entry.take("objectsid").len(), 2);
+        assert!(entry.first("objectSid").is_none());
+    }
+}

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use zeroize::Zeroizing;
 
 use ::kerberos::gss::sasl::{Layer, SecurityLayer};
 
@@ -140,7 +141,7 @@ impl Wire {
         let length = layer.frame(&self.received).map_err(|error| WireError::Layer(error.to_string()))?;
         let Some(length) = length.filter(|length| *length <= self.received.len()) else { return Ok(false) };
         let frame = take(&mut self.received, length);
-        let message = layer.open(&frame).map_err(|error| WireError::Layer(error.to_string()))?;
+        let message = Zeroizing::new(layer.open(&frame).map_err(|error| WireError::Layer(error.to_string()))?);
         self.opened.extend_from_slice(&message);
         Ok(true)
     }

@@ -1,5 +1,6 @@
 //! A realm and a directory of other people's making: MIT krb5's KDC and OpenLDAP's slapd, each in its own folder on its own ports.
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -48,7 +49,8 @@ fn start(command: &mut Command, ready: &str) -> Child {
         }
         said.push(line);
     }
-    panic!("{command:?} did not start: {said:#?}");
+    let ended = child.wait();
+    panic!("{command:?} did not start ({ended:?}): {said:#?}");
 }
 
 impl Realm {
