@@ -23,11 +23,7 @@ pub struct GuardError {
 
 impl fmt::Display for GuardError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the chain breaks at {}: {}", self.step, self.cause)?;
-        match self.fix() {
-            Some(fix) => write!(f, " ({fix})"),
-            None => Ok(()),
-        }
+        write!(f, "the chain breaks at {}: {}", self.step, self.cause)
     }
 }
 
@@ -38,7 +34,7 @@ impl std::error::Error for GuardError {
 }
 
 impl GuardError {
-    /// The likely remedy, where the cause itself does not already name it.
+    /// The likely remedy, where the cause itself does not already name one.
     #[must_use]
     pub fn fix(&self) -> Option<&'static str> {
         match (self.step, self.cause.as_ref()) {
