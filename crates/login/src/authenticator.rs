@@ -226,7 +226,7 @@ impl Found {
         "cn",
     ];
 
-    fn of(entry: &client::ldap::Entry) -> Self {
+    pub(crate) fn of(entry: &client::ldap::Entry) -> Self {
         let text = |name| entry.text(name).map(str::to_owned);
         let sid = entry.first("objectSid").and_then(|bytes| Sid::from_bytes(bytes).ok());
         let rid = entry.text("primaryGroupID").and_then(|rid| rid.parse().ok());

@@ -84,3 +84,44 @@ pub(crate) fn group(entry: &Entry) -> Group {
         dn: entry.dn.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ldap::FilterBuf;
+
+    fn user(dn: &str) -> Found {
+        let sid = Sid::domain_of(1, 2, 3).with_rid(1104).ok();
+        let entry = Entry {
+            dn: dn.into(),
+            attributes: vec![
+                ("objectSid".into(), sid.iter().map(Sid::to_bytes).collect()),
+                ("primaryGroupID".into(), vec![b"513".to_vec()]),
+            ],
+        };
+        Found::of(&entry)
+    }
+
+    #[test]
+    fn the_filters_hold_whatever_the_user_is_called() {
+        for dn in ["CN=a)(objectClass=*,DC=x", "CN=\\,\\2a*,DC=x", "CN=\u{e4}\u{0},DC=x"] {
+            for source in [GroupSource::InChain, GroupSource::Direct] {
+                let FirstStep::Groups(search) = source.first_step("DC=x", &user(dn)) else { panic!() };
+                let parsed: FilterBuf = search.filter.parse().unwrap();
+                assert!(!parsed.as_filter().to_string().contains("objectClass=*"), "{}", search.filter);
+            }
+        }
+        let FirstStep::Groups(search) = GroupSource::InChain.first_step("DC=x", &user("CN=a")) else { panic!() };
+        assert!(search.filter.ends_with("(objectSid=\\01\\05\\00\\00\\00\\00\\00\\05\\15\\00\\00\\00\\01\\00\\00\\00\\02\\00\\00\\00\\03\\00\\00\\00\\01\\02\\00\\00)))"));
+    }
+
+    #[test]
+    fn the_groups_of_a_token_are_named_fifty_at_a_time() {
+        let sids = (0..120).map(|rid| Sid::domain_of(1, 2, 3).with_rid(rid).unwrap().to_bytes()).collect();
+        let entry = Entry { dn: "CN=a".into(), attributes: vec![("tokenGroups".into(), sids)] };
+        let searches = of_token("DC=x", &[entry]);
+        assert_eq!(searches.iter().map(|s| s.filter.matches("objectSid").count()).collect::<Vec<_>>(), [50, 50, 20]);
+        assert!(searches.iter().all(|search| search.filter.parse::<FilterBuf>().is_ok()));
+        assert!(of_token("DC=x", &[]).is_empty());
+    }
+}

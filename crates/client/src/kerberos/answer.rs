@@ -77,3 +77,70 @@ pub(super) fn kdc_options(options: &Options) -> u32 {
     let renewable = if options.renewable.is_some() { kdc_options::RENEWABLE } else { 0 };
     forwardable | renewable
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::kerberos::KerberosTime;
+    use ::kerberos::crypto::{Etype, Key};
+    use dtyp::SystemRandom;
+
+    const NOW: i64 = 1_700_000_000;
+
+    fn checked(change: impl FnOnce(&mut EncKdcRepPart, &mut PrincipalName)) -> Result<Credential, Error> {
+        let service = PrincipalName::service("ldap/dc1.contoso.com");
+        let client = PrincipalName::user("Alice");
+        let realm = "CONTOSO.COM".to_owned();
+        let body =
+            KdcReqBody { service: Some(service.clone()), realm: realm.clone(), nonce: 7, ..KdcReqBody::default() };
+        let mut part = EncKdcRepPart {
+            key: Key::random(Etype::Aes256, &SystemRandom),
+            nonce: 7,
+            auth_time: KerberosTime::from_unix(NOW),
+            end_time: KerberosTime::from_unix(NOW + 60),
+            realm: realm.clone(),
+            service,
+            last_req: Vec::new(),
+            key_expiration: None,
+            flags: 0,
+            start_time: None,
+            renew_till: None,
+            encrypted_padata: Vec::new(),
+        };
+        let mut named = PrincipalName::user("alice");
+        change(&mut part, &mut named);
+        check(Answer {
+            server: "kdc",
+            step: Step::ServiceTicket,
+            body: &body,
+            client: (&client, &realm),
+            named: (&named, &realm),
+            ticket: Ticket::default(),
+            part,
+            now: FileTime::from_unix(NOW, 0),
+        })
+    }
+
+    #[test]
+    fn only_the_answer_to_what_was_asked_is_taken() {
+        let credential = checked(|_, _| {}).unwrap();
+        assert_eq!((credential.client.to_string().as_str(), credential.start_time), ("alice", credential.auth_time));
+        let changes: [fn(&mut EncKdcRepPart, &mut PrincipalName); 5] = [
+            |part, _| part.nonce = 8,
+            |_, named| *named = PrincipalName::user("bob"),
+            |part, _| part.service = PrincipalName::service("ldap/dc2.contoso.com"),
+            |part, _| part.realm = "FABRIKAM.COM".into(),
+            |part, _| part.end_time = KerberosTime::from_unix(NOW),
+        ];
+        for change in changes {
+            assert!(matches!(checked(change), Err(Error::BadAnswer { .. })));
+        }
+    }
+
+    #[test]
+    fn clocks_may_differ_by_five_minutes() {
+        let at = |seconds| FileTime::from_unix(NOW + seconds, 0);
+        assert!(!is_skewed(at(0), at(300)) && !is_skewed(at(300), at(0)));
+        assert!(is_skewed(at(0), at(301)) && is_skewed(at(301), at(0)));
+    }
+}
