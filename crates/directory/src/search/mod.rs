@@ -115,7 +115,8 @@ pub struct SearchDone {
     pub outcome: Outcome,
     /// How many entries were given.
     pub entries: u32,
-    /// With this the next page begins; empty when there is none. Only for searches with a page.
+    /// With this the next page begins; empty when there is none. Only for searches with a page; there one is left also when the search
+    /// was stopped or ran out of time.
     pub cookie: Vec<u8>,
 }
 

@@ -136,6 +136,8 @@ impl Walk<'_> {
     fn candidate(&mut self, dnt: Dnt, record: Record<'_>) -> Result<bool, Error> {
         if self.time_is_up() {
             self.done.outcome = Outcome::TimeLimit;
+            // This candidate has not been looked at: the next page begins with it.
+            self.leave_cookie(Dnt(dnt.0.saturating_sub(1)));
             return Ok(false);
         }
         let flags = record.header().flags;
@@ -159,6 +161,7 @@ impl Walk<'_> {
         self.last = Some(dnt);
         if self.emitter.entry(&object)?.is_break() {
             self.done.outcome = Outcome::Stopped;
+            self.leave_cookie(dnt);
             return Ok(false);
         }
         Ok(true)
@@ -177,6 +180,13 @@ impl Walk<'_> {
                 true
             }
             _ => false,
+        }
+    }
+
+    /// A search with a page that ends early can go on behind `last`.
+    fn leave_cookie(&mut self, last: Dnt) {
+        if self.search.page.is_some() {
+            self.done.cookie = write_cookie(last);
         }
     }
 

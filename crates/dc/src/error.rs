@@ -1,0 +1,23 @@
+use std::net::SocketAddr;
+
+/// Why a domain controller does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refuses an address.
+    #[error("cannot listen for {what} on {address}: {source}")]
+    Listen {
+        /// Which protocol.
+        what: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// There is an address for LDAPS but no certificate.
+    #[error("LDAPS needs a certificate: none is configured")]
+    NoCertificate,
+    /// The directory cannot say whose it is.
+    #[error("the directory cannot be served: {0} (has it been provisioned?)")]
+    Directory(#[from] directory::Error),
+}

@@ -1,0 +1,72 @@
+//! Sockets, TLS and time around the state machines.
+
+mod connection;
+mod listener;
+mod stream;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use directory::Directory;
+use tokio::sync::watch;
+
+use crate::ldap::{Facts, Server};
+use crate::{Config, Error, Running};
+
+/// Told to everything that runs: when it changes, stop.
+pub(crate) type Shutdown = watch::Receiver<bool>;
+
+/// Becomes true when everything has stopped.
+#[derive(Debug)]
+pub(crate) struct Stopped(watch::Sender<bool>);
+
+impl Stopped {
+    /// Waits until everybody who was to be told has gone.
+    pub(crate) async fn wait(&self) {
+        self.0.closed().await;
+    }
+}
+
+pub(crate) async fn start(
+    directory: Directory,
+    config: Config,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<Running, Error> {
+    let facts = Arc::new(Facts::gather(&directory)?);
+    if !config.ldaps.is_empty() && config.tls.is_none() {
+        return Err(Error::NoCertificate);
+    }
+    let ldap = bind_all("LDAP", &config.ldap)?;
+    let ldaps = bind_all("LDAPS", &config.ldaps)?;
+    let (sender, told) = watch::channel(false);
+    let addresses = |sockets: &[tokio::net::TcpListener]| -> Vec<SocketAddr> {
+        sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect()
+    };
+    let running = Running {
+        ldap: addresses(&ldap),
+        ldaps: addresses(&ldaps),
+        kerberos: Vec::new(),
+        stopped: Stopped(sender.clone()),
+    };
+    let logon = crate::ldap::accounts(&directory, &facts);
+    let server = Arc::new(Server::new(directory, logon, facts, &config));
+    let listeners = listener::Listeners::new(server, config.tls.clone(), config.limits);
+    ldap.into_iter().for_each(|socket| listeners.serve(socket, false, told.clone()));
+    ldaps.into_iter().for_each(|socket| listeners.serve(socket, true, told.clone()));
+    drop(told);
+    tokio::spawn(async move {
+        shutdown.await;
+        tracing::info!("stopping");
+        // Nobody listens any more when this fails.
+        let _ = sender.send(true);
+    });
+    Ok(running)
+}
+
+fn bind_all(what: &'static str, addresses: &[SocketAddr]) -> Result<Vec<tokio::net::TcpListener>, Error> {
+    let bind = |address: &SocketAddr| {
+        let address = *address;
+        listener::bind(address).map_err(|source| Error::Listen { what, address, source })
+    };
+    addresses.iter().map(bind).collect()
+}
