@@ -3,86 +3,119 @@
 //! MS-ADTS 5.1.3 (authorization), 3.1.1.4.4 (extended access checks on reads), 3.1.1.5.2.1 (security considerations of an add).
 //!
 //! Reads ask for every attribute of every entry, so decisions are remembered per descriptor: [`Decisions`] lives as long as a
-//! [`Caller`], and descriptors never change (a new one gets a new [`SdId`](crate::store::SdId)).
+//! [`Caller`], and descriptors never change (a new one gets a new [`SdId`](crate::store::SdId)). Administrators get their rights from
+//! descriptors like everybody else.
 
-use dtyp::Guid;
+mod decisions;
+mod descriptors;
+mod validated;
+
+use dtyp::{AccessMask, Guid, ObjectType, SecurityDescriptor, access_check};
 use schema::{Attribute, Class};
 
-use crate::{Caller, Error, Object, View};
+use crate::error::win32;
+use crate::{Caller, Error, Object};
 
-/// What a caller was found to be allowed, by descriptor.
-#[derive(Default)]
-pub(crate) struct Decisions {}
+pub(crate) use decisions::Decisions;
+pub(crate) use descriptors::{descriptor_for_child, descriptor_for_read, descriptor_for_write, descriptor_under};
 
-/// Whether the caller may know that the object is there: List Contents on the parent, or List Object in the mode that checks it.
-pub(crate) fn may_see(_caller: &Caller, _object: &Object<'_>) -> bool {
-    true
+/// Whether the caller may know that the object is there: List Contents on the parent. (List Object alone counts only in the mode that
+/// `dSHeuristics` can set, MS-ADTS 5.1.3.3.6, which is off as in a new forest.)
+pub(crate) fn may_see(caller: &Caller, object: &Object<'_>) -> bool {
+    if caller.system {
+        return true;
+    }
+    match object.view().object(object.parent()) {
+        // The head of a naming context stands beneath no object; its own descriptor says what of it can be read.
+        Ok(None) => true,
+        Ok(Some(parent)) if parent.descriptor().is_ok_and(<[u8]>::is_empty) => true,
+        Ok(Some(parent)) => caller.decisions.mask(caller, &parent).contains(AccessMask::LIST_CONTENTS),
+        Err(_) => false,
+    }
 }
 
 /// Whether the caller may read an attribute of the object. An attribute that may not be read is as if it were not there.
-pub(crate) fn may_read(_caller: &Caller, _object: &Object<'_>, _attribute: &Attribute) -> bool {
-    true
+pub(crate) fn may_read(caller: &Caller, object: &Object<'_>, attribute: &Attribute) -> bool {
+    caller.system || caller.decisions.may_read(caller, object, attribute)
 }
 
-/// Whether the caller may write an attribute of the object; with validated writes for `self_write` (`member`, `servicePrincipalName`…).
+/// Whether the caller may write an attribute of the object; with validated writes (`member`, `servicePrincipalName`, `dNSHostName`).
 pub(crate) fn check_write(
-    _caller: &Caller,
-    _object: &Object<'_>,
-    _attribute: &Attribute,
-    _values: &[Vec<u8>],
+    caller: &Caller,
+    object: &Object<'_>,
+    attribute: &Attribute,
+    values: &[Vec<u8>],
 ) -> Result<(), Error> {
-    Ok(())
+    if caller.system || has(caller, object, AccessMask::WRITE_PROPERTY, Some(attribute)) {
+        return Ok(());
+    }
+    if let Some(right) = validated::right(&attribute.name)
+        && holds(caller, object, AccessMask::SELF_WRITE, &right)
+        && validated::is_valid(caller, object, attribute, values)
+    {
+        return Ok(());
+    }
+    Err(denied(format!("writing {} is not allowed", attribute.name)))
 }
 
 /// Whether the caller may create a child of this class.
-pub(crate) fn check_create(_caller: &Caller, _parent: &Object<'_>, _class: &Class) -> Result<(), Error> {
-    Ok(())
+pub(crate) fn check_create(caller: &Caller, parent: &Object<'_>, class: &Class) -> Result<(), Error> {
+    match caller.system || holds(caller, parent, AccessMask::CREATE_CHILD, &class.schema_id_guid) {
+        true => Ok(()),
+        false => Err(denied(format!("creating objects of class {} there is not allowed", class.name))),
+    }
 }
 
 /// Whether the caller may delete the object (Delete on it, or Delete Child on its parent), or all beneath it.
-pub(crate) fn check_delete(_caller: &Caller, _object: &Object<'_>, _tree: bool) -> Result<(), Error> {
-    Ok(())
+pub(crate) fn check_delete(caller: &Caller, object: &Object<'_>, tree: bool) -> Result<(), Error> {
+    if caller.system {
+        return Ok(());
+    }
+    let allowed = if tree {
+        has(caller, object, AccessMask::DELETE_TREE, None)
+    } else {
+        has(caller, object, AccessMask::DELETE, None) || may_delete_child(caller, object)?
+    };
+    if allowed { Ok(()) } else { Err(denied("deleting the object is not allowed".to_owned())) }
+}
+
+fn may_delete_child(caller: &Caller, object: &Object<'_>) -> Result<bool, Error> {
+    let (Some(parent), Some(class)) = (object.view().object(object.parent())?, object.class()) else {
+        return Ok(false);
+    };
+    Ok(holds(caller, &parent, AccessMask::DELETE_CHILD, &class.schema_id_guid))
 }
 
 /// Whether the caller has an extended right on the object, such as Reset Password.
-pub(crate) fn check_control(_caller: &Caller, _object: &Object<'_>, _right: &Guid) -> Result<(), Error> {
-    Ok(())
+pub(crate) fn check_control(caller: &Caller, object: &Object<'_>, right: &Guid) -> Result<(), Error> {
+    match caller.system || holds(caller, object, AccessMask::CONTROL_ACCESS, right) {
+        true => Ok(()),
+        false => Err(denied("the control access right for this is not granted".to_owned())),
+    }
 }
 
-/// The descriptor of a new object: what was asked for, the class's default, what the parent hands down. MS-ADTS 6.1.3, MS-DTYP 2.5.3.4.
-pub(crate) fn descriptor_for_child(
-    _view: &View<'_>,
-    _caller: &Caller,
-    _parent: Option<&[u8]>,
-    _class: &Class,
-    requested: Option<&[u8]>,
-) -> Result<Vec<u8>, Error> {
-    Ok(requested.unwrap_or(&[]).to_vec())
+/// Whether the caller has a right on the whole object, or on one attribute of it.
+fn has(caller: &Caller, object: &Object<'_>, right: AccessMask, attribute: Option<&Attribute>) -> bool {
+    let Some(descriptor) = descriptor_of(object) else { return false };
+    let types = attribute.map(|attribute| decisions::types_of(object, attribute)).unwrap_or_default();
+    access_check(&descriptor, &caller.token, right, &types, object.sid().as_ref()).is_granted()
 }
 
-/// The descriptor that results from writing `new` over `old`, where only the parts in `sd_flags` count; rights are checked here.
-pub(crate) fn descriptor_for_write(
-    _caller: &Caller,
-    _object: &Object<'_>,
-    _parent: Option<&[u8]>,
-    new: &[u8],
-    _sd_flags: Option<u32>,
-) -> Result<Vec<u8>, Error> {
-    Ok(new.to_vec())
+/// Whether the caller has a right that is about a class of children, an extended right or a validated write.
+fn holds(caller: &Caller, object: &Object<'_>, right: AccessMask, about: &Guid) -> bool {
+    let Some(descriptor) = descriptor_of(object) else { return false };
+    let types = [ObjectType { level: 0, guid: *about }];
+    access_check(&descriptor, &caller.token, right, &types, object.sid().as_ref()).is_granted()
 }
 
-/// The descriptor of an object after its parent's changed, or it got another parent: what it inherited is inherited anew. No rights are
-/// checked: who may change the parent's may change what comes from it. Equal bytes when nothing changes.
-pub(crate) fn descriptor_under(_parent: &[u8], stored: &[u8], _class: &Class) -> Result<Vec<u8>, Error> {
-    Ok(stored.to_vec())
+/// The object's descriptor; one that is missing or damaged grants nothing.
+fn descriptor_of(object: &Object<'_>) -> Option<SecurityDescriptor> {
+    object.descriptor().ok().and_then(|bytes| SecurityDescriptor::from_bytes(bytes).ok())
 }
 
-/// The parts of a descriptor that a read may give; nothing when the caller may read none.
-pub(crate) fn descriptor_for_read(
-    _caller: &Caller,
-    _object: &Object<'_>,
-    stored: &[u8],
-    _sd_flags: Option<u32>,
-) -> Option<Vec<u8>> {
-    Some(stored.to_vec())
+fn denied(comment: String) -> Error {
+    Error::insufficient_access(win32::DS_INSUFF_ACCESS_RIGHTS, comment)
 }
+
+#[cfg(test)]
+mod tests;

@@ -131,11 +131,7 @@ impl<'p> Planner<'p> {
         for class in classes.all() {
             for must in &class.must {
                 let attribute = self.schema().attribute_by_id(*must);
-                let given_by_system = attribute.is_some_and(|attribute| {
-                    attribute.is_constructed()
-                        || [self.known().nt_security_descriptor, self.known().object_category].contains(&attribute.id)
-                });
-                if !given_by_system && !present.contains(must) {
+                if !self.is_given_by_system(*must) && !present.contains(must) {
                     let name = attribute.map_or("an attribute", |attribute| &attribute.name);
                     let comment = format!("{name} is missing, which {} must have", class.name);
                     return Err(Error::class_violation(win32::DS_MISSING_REQUIRED_ATT, comment));
@@ -146,6 +142,12 @@ impl<'p> Planner<'p> {
             self.check_allowed(id, classes)?;
         }
         Ok(())
+    }
+
+    /// Whether every object has the attribute without its being stored beside the others: descriptors have a table of their own.
+    fn is_given_by_system(&self, id: AttrId) -> bool {
+        [self.known().nt_security_descriptor, self.known().object_category].contains(&id)
+            || self.schema().attribute_by_id(id).is_some_and(schema::Attribute::is_constructed)
     }
 
     /// Whether the classes allow an attribute.
@@ -162,7 +164,7 @@ impl<'p> Planner<'p> {
 
     /// Whether an attribute that is gone may be.
     pub(crate) fn check_not_required(&self, id: AttrId, draft: &Draft, classes: &Classes<'_>) -> Result<(), Error> {
-        let required = classes.all().any(|class| class.must.binary_search(&id).is_ok());
+        let required = !self.is_given_by_system(id) && classes.all().any(|class| class.must.binary_search(&id).is_ok());
         let attribute = self.schema().attribute_by_id(id);
         // A link that stays is not in the draft: what is still there is in the table.
         let still_linked = attribute.is_some_and(|attribute| attribute.link_id.is_some()) && {

@@ -1,0 +1,145 @@
+use std::sync::Arc;
+
+use dtyp::{SecurityDescriptor, Sid, Token, sddl};
+
+use crate::testing::{DOMAIN, PEOPLE, TestDomain, attribute, dn, domain_sid, filter_of};
+use crate::{Attribute, Base, Caller, Error, Modification, ModificationKind, Scope, Search, Update};
+
+const GROUP: &str = "CN=friends,OU=Groups,DC=contoso,DC=com";
+const BOB: &str = "CN=bob,OU=People,DC=contoso,DC=com";
+
+fn caller(rid: u32, groups: &[Sid]) -> Caller {
+    Caller::new(Arc::new(Token::new(domain_sid().with_rid(rid).unwrap(), groups.iter().copied())), true)
+}
+
+/// Somebody who has authenticated, and nothing more.
+fn reader() -> Caller {
+    caller(4000, &[Sid::AUTHENTICATED_USERS])
+}
+
+fn denied<T: std::fmt::Debug>(result: Result<T, Error>) {
+    assert_eq!(result.unwrap_err().code, ldap::ResultCode::INSUFFICIENT_ACCESS_RIGHTS);
+}
+
+fn found(domain: &TestDomain, caller: &Caller, filter: &str, attributes: &[&str]) -> Vec<crate::testing::Entry> {
+    let (base, filter) = (dn(PEOPLE), filter_of(filter));
+    let filter = filter.as_filter();
+    domain
+        .run(caller, &Search::new(Base::Dn(&base), Scope::Subtree, &filter, attributes))
+        .map(|(_, entries)| entries)
+        .unwrap_or_default()
+}
+
+/// Puts a descriptor on an object; only its access list counts.
+fn protect(domain: &TestDomain, name: &str, text: &str) {
+    let descriptor = sddl::parse(text, &domain_sid(), &domain_sid()).unwrap().to_bytes().unwrap();
+    let attribute = Attribute::new("nTSecurityDescriptor", [descriptor]);
+    let changes = vec![Modification { kind: ModificationKind::Replace, attribute }];
+    let update = Update::Modify { dn: dn(name), changes, permissive: false, sd_flags: Some(4) };
+    domain.directory.apply(&TestDomain::admin(), update).unwrap();
+}
+
+fn write(domain: &TestDomain, caller: &Caller, name: &str, what: &str, value: &str) -> Result<crate::Applied, Error> {
+    domain.modify_as(caller, name, &[(ModificationKind::Replace, what, &[value])], false)
+}
+
+#[test]
+fn who_is_granted_nothing_sees_nothing() {
+    let domain = TestDomain::new();
+    domain.user("bob");
+    assert_eq!(found(&domain, &reader(), "(cn=bob)", &["cn"]).len(), 1);
+    assert!(found(&domain, &caller(4000, &[]), "(cn=bob)", &["cn"]).is_empty());
+    assert!(found(&domain, &Caller::anonymous(), "(cn=bob)", &["cn"]).is_empty());
+}
+
+#[test]
+fn readers_neither_write_nor_create_nor_delete() {
+    let domain = TestDomain::new();
+    domain.user("bob");
+    denied(write(&domain, &reader(), BOB, "description", "x"));
+    denied(domain.directory.apply(&reader(), Update::Delete { dn: dn(BOB), tree: false }));
+    let attributes = vec![attribute("objectClass", &["user"]), attribute("sAMAccountName", &["eve"])];
+    denied(domain.directory.apply(&reader(), Update::Add { dn: dn("CN=eve,OU=People,DC=contoso,DC=com"), attributes }));
+}
+
+#[test]
+fn an_unreadable_attribute_is_not_there_and_matches_nothing() {
+    let domain = TestDomain::new();
+    domain.user_with("bob", vec![attribute("description", &["secret plan"])]);
+    let description = domain.directory.schema().attribute("description").unwrap().schema_id_guid;
+    protect(&domain, BOB, &format!("D:P(OD;;RP;{description};;AU)(A;;GR;;;AU)(A;;GA;;;BA)"));
+    let entries = found(&domain, &reader(), "(cn=bob)", &["cn", "description"]);
+    assert_eq!((entries[0].value("cn").as_str(), entries[0].values("description").len()), ("bob", 0));
+    assert!(found(&domain, &reader(), "(description=secret*)", &["cn"]).is_empty());
+    assert!(
+        found(&domain, &reader(), "(!(description=other))", &["cn"]).iter().all(|entry| entry.value("cn") != "bob")
+    );
+}
+
+#[test]
+fn a_property_set_opens_its_attributes_only() {
+    let domain = TestDomain::new();
+    domain.user("bob");
+    let set = domain.directory.schema().attribute("telephoneNumber").unwrap().security_guid.unwrap();
+    protect(&domain, BOB, &format!("D:P(A;;GR;;;AU)(OA;;WP;{set};;AU)(A;;GA;;;BA)"));
+    write(&domain, &reader(), BOB, "telephoneNumber", "123").unwrap();
+    denied(write(&domain, &reader(), BOB, "description", "x"));
+}
+
+#[test]
+fn self_membership_adds_oneself_and_nobody_else() {
+    let domain = TestDomain::new();
+    let own = domain.user("bob");
+    domain.user("eve");
+    domain.group("friends", &[]);
+    protect(&domain, GROUP, "D:P(A;;GR;;;AU)(OA;;SW;bf9679c0-0de6-11d0-a285-00aa003049e2;;AU)(A;;GA;;;BA)");
+    let sid = domain.directory.read().unwrap().object(own.dnt).unwrap().unwrap().sid().unwrap();
+    let bob = Caller::new(Arc::new(Token::new(sid, [Sid::AUTHENTICATED_USERS])), true);
+    let add = |name| domain.modify_as(&bob, GROUP, &[(ModificationKind::Add, "member", &[name])], false);
+    denied(add("CN=eve,OU=People,DC=contoso,DC=com"));
+    add(BOB).unwrap();
+}
+
+#[test]
+fn a_descriptor_is_read_and_written_by_those_it_allows() {
+    let domain = TestDomain::new();
+    domain.user("bob");
+    let own = |caller: &Caller| found(&domain, caller, "(cn=bob)", &["nTSecurityDescriptor"])[0].attributes.len();
+    assert_eq!(own(&reader()), 1);
+    let descriptor = sddl::parse("D:(A;;GA;;;WD)", &domain_sid(), &domain_sid()).unwrap().to_bytes().unwrap();
+    let attribute = Attribute::new("nTSecurityDescriptor", [descriptor]);
+    let changes = vec![Modification { kind: ModificationKind::Replace, attribute }];
+    denied(
+        domain
+            .directory
+            .apply(&reader(), Update::Modify { dn: dn(BOB), changes, permissive: false, sd_flags: Some(4) }),
+    );
+    protect(&domain, BOB, "D:P(A;;RPLC;;;AU)(A;;GA;;;BA)");
+    assert_eq!(own(&reader()), 0, "without Read Control there is no descriptor");
+}
+
+#[test]
+fn new_objects_inherit_and_belong_to_their_creator() {
+    let domain = TestDomain::new();
+    let applied = domain.user("bob");
+    let view = domain.directory.read().unwrap();
+    let object = view.object(applied.dnt).unwrap().unwrap();
+    let descriptor = SecurityDescriptor::from_bytes(object.descriptor().unwrap()).unwrap();
+    assert_eq!(descriptor.owner, domain_sid().with_rid(500).ok());
+    let dacl = descriptor.dacl.unwrap();
+    assert!(dacl.is_canonical());
+    assert!(dacl.aces.iter().any(|ace| ace.is_inherited() && ace.trustee == Sid::AUTHENTICATED_USERS));
+    assert!(dacl.aces.iter().any(|ace| !ace.is_inherited() && ace.trustee == Sid::SELF), "the default of class user");
+}
+
+#[test]
+fn objects_cannot_be_given_away() {
+    let domain = TestDomain::new();
+    protect(&domain, PEOPLE, "D:(A;CI;GA;;;AU)(A;CI;GA;;;BA)");
+    let text = format!("O:{}D:(A;;GA;;;AU)", domain_sid().with_rid(500).unwrap());
+    let descriptor = sddl::parse(&text, &domain_sid(), &domain_sid()).unwrap().to_bytes().unwrap();
+    let attributes =
+        vec![attribute("objectClass", &["organizationalUnit"]), Attribute::new("nTSecurityDescriptor", [descriptor])];
+    denied(domain.directory.apply(&reader(), Update::Add { dn: dn(&format!("OU=x,{PEOPLE}")), attributes }));
+    assert!(PEOPLE.ends_with(DOMAIN));
+}
