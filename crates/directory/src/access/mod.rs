@@ -16,7 +16,7 @@ use schema::{Attribute, Class};
 use crate::error::win32;
 use crate::{Caller, Error, Object};
 
-pub(crate) use decisions::Decisions;
+pub(crate) use decisions::{Decisions, Reading};
 pub(crate) use descriptors::{descriptor_for_child, descriptor_for_read, descriptor_for_write, descriptor_under};
 
 /// Whether the caller may know that the object is there: List Contents on the parent. (List Object alone counts only in the mode that
@@ -28,15 +28,12 @@ pub(crate) fn may_see(caller: &Caller, object: &Object<'_>) -> bool {
     match object.view().object(object.parent()) {
         // The head of a naming context stands beneath no object; its own descriptor says what of it can be read.
         Ok(None) => true,
-        Ok(Some(parent)) if parent.descriptor().is_ok_and(<[u8]>::is_empty) => true,
-        Ok(Some(parent)) => caller.decisions.mask(caller, &parent).contains(AccessMask::LIST_CONTENTS),
+        Ok(Some(parent)) => {
+            caller.decisions.mask(caller, &parent).contains(AccessMask::LIST_CONTENTS)
+                || parent.descriptor().is_ok_and(<[u8]>::is_empty)
+        }
         Err(_) => false,
     }
-}
-
-/// Whether the caller may read an attribute of the object. An attribute that may not be read is as if it were not there.
-pub(crate) fn may_read(caller: &Caller, object: &Object<'_>, attribute: &Attribute) -> bool {
-    caller.system || caller.decisions.may_read(caller, object, attribute)
 }
 
 /// Whether the caller may write an attribute of the object; with validated writes (`member`, `servicePrincipalName`, `dNSHostName`).

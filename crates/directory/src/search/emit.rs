@@ -6,8 +6,9 @@ use schema::Attribute;
 
 use super::select::{Range, Selection, Window};
 use super::{EntrySink, ExtendedDn, Search, computed};
+use crate::access::{self, Reading};
 use crate::matching::{self, Kind};
-use crate::{Caller, Dnt, Error, Object, View, access};
+use crate::{Caller, Dnt, Error, Object, View};
 
 /// Writes the entries of one search.
 pub(crate) struct Emitter<'e> {
@@ -33,28 +34,38 @@ impl<'e> Emitter<'e> {
         Self { view, caller, search, selection, sink, text: String::with_capacity(256), label: String::new() }
     }
 
-    pub(crate) fn entry(&mut self, object: &Object<'_>) -> Result<ControlFlow<()>, Error> {
+    pub(crate) fn entry(&mut self, object: &Object<'_>, reading: &Reading<'_>) -> Result<ControlFlow<()>, Error> {
         self.name_of(object.dnt(), Some(object))?;
         self.sink.begin(&self.text);
         let selection = std::mem::replace(&mut self.selection, Selection { all: false, named: Vec::new() });
-        let written = self.attributes(object, &selection);
+        let written = self.attributes(object, reading, &selection);
         self.selection = selection;
         written?;
         Ok(self.sink.end())
     }
 
-    fn attributes(&mut self, object: &Object<'_>, selection: &Selection<'_>) -> Result<(), Error> {
+    fn attributes(
+        &mut self,
+        object: &Object<'_>,
+        reading: &Reading<'_>,
+        selection: &Selection<'_>,
+    ) -> Result<(), Error> {
         if selection.all {
-            self.everything(object, selection)?;
+            self.everything(object, reading, selection)?;
         }
         for wanted in &selection.named {
-            self.attribute(object, wanted.attribute, wanted.range)?;
+            self.attribute(object, reading, wanted.attribute, wanted.range)?;
         }
         Ok(())
     }
 
     /// All that is stored, with the links from and to the object. MS-ADTS 3.1.1.3.1.3.2: not the descriptor, unless its control is there.
-    fn everything(&mut self, object: &Object<'_>, selection: &Selection<'_>) -> Result<(), Error> {
+    fn everything(
+        &mut self,
+        object: &Object<'_>,
+        reading: &Reading<'_>,
+        selection: &Selection<'_>,
+    ) -> Result<(), Error> {
         let schema = self.view.schema();
         let known = &self.view.inner.catalogue.known;
         let table = self.view.link_table();
@@ -71,13 +82,19 @@ impl<'e> Emitter<'e> {
             .collect();
         for attribute in all.into_iter().filter_map(|id| schema.attribute_by_id(id)) {
             if !selection.names(attribute) {
-                self.attribute(object, attribute, None)?;
+                self.attribute(object, reading, attribute, None)?;
             }
         }
         Ok(())
     }
 
-    fn attribute(&mut self, object: &Object<'_>, attribute: &Attribute, range: Option<Range>) -> Result<(), Error> {
+    fn attribute(
+        &mut self,
+        object: &Object<'_>,
+        reading: &Reading<'_>,
+        attribute: &Attribute,
+        range: Option<Range>,
+    ) -> Result<(), Error> {
         let known = &self.view.inner.catalogue.known;
         if attribute.id == known.nt_security_descriptor {
             let stored = object.descriptor()?;
@@ -86,7 +103,7 @@ impl<'e> Emitter<'e> {
             }
             return Ok(());
         }
-        if !self.caller.system && !access::may_read(self.caller, object, attribute) {
+        if !reading.may_read(object, attribute) {
             return Ok(());
         }
         if attribute.id == known.distinguished_name {

@@ -9,8 +9,9 @@ use std::cmp::Ordering;
 use schema::{AttrId, Attribute};
 
 use super::chain;
+use crate::access::Reading;
 use crate::matching::{self, Kind};
-use crate::{Caller, Dnt, Error, Object, View, access};
+use crate::{Caller, Dnt, Error, Object, View};
 
 /// A compiled filter.
 #[derive(Debug)]
@@ -67,20 +68,36 @@ pub(crate) struct Evaluator<'e> {
 impl Evaluator<'_> {
     /// True, false, or neither.
     pub(crate) fn evaluate(&self, node: &Node<'_>, object: &Object<'_>) -> Result<Option<bool>, Error> {
+        self.node(node, object, &Reading::of(self.caller, object))
+    }
+
+    /// The same, when it is known already what of the object may be read.
+    pub(crate) fn node(
+        &self,
+        node: &Node<'_>,
+        object: &Object<'_>,
+        reading: &Reading<'_>,
+    ) -> Result<Option<bool>, Error> {
         match node {
-            Node::Leaf(leaf) => self.leaf(leaf, object),
+            Node::Leaf(leaf) => self.leaf(leaf, object, reading),
             Node::Undefined => Ok(None),
-            Node::Not(inner) => Ok(self.evaluate(inner, object)?.map(|value| !value)),
-            Node::And(all) => self.all(all, object, false),
-            Node::Or(any) => self.all(any, object, true),
+            Node::Not(inner) => Ok(self.node(inner, object, reading)?.map(|value| !value)),
+            Node::And(all) => self.all(all, object, reading, false),
+            Node::Or(any) => self.all(any, object, reading, true),
         }
     }
 
     /// And: false when one is false. Or: true when one is true. Else undefined when one is.
-    fn all(&self, nodes: &[Node<'_>], object: &Object<'_>, decisive: bool) -> Result<Option<bool>, Error> {
+    fn all(
+        &self,
+        nodes: &[Node<'_>],
+        object: &Object<'_>,
+        reading: &Reading<'_>,
+        decisive: bool,
+    ) -> Result<Option<bool>, Error> {
         let mut result = Some(!decisive);
         for node in nodes {
-            match self.evaluate(node, object)? {
+            match self.node(node, object, reading)? {
                 Some(value) if value == decisive => return Ok(Some(decisive)),
                 Some(_) => {}
                 None => result = None,
@@ -89,8 +106,8 @@ impl Evaluator<'_> {
         Ok(result)
     }
 
-    fn leaf(&self, leaf: &Leaf<'_>, object: &Object<'_>) -> Result<Option<bool>, Error> {
-        if !self.caller.system && !access::may_read(self.caller, object, leaf.attribute) {
+    fn leaf(&self, leaf: &Leaf<'_>, object: &Object<'_>, reading: &Reading<'_>) -> Result<Option<bool>, Error> {
+        if !reading.may_read(object, leaf.attribute) {
             return Ok(None);
         }
         let attribute = leaf.attribute;

@@ -6,9 +6,10 @@ use super::emit::Emitter;
 use super::filter::{Compiler, Evaluator, Node};
 use super::plan::{Candidates, Planner};
 use super::{Base, EntrySink, Outcome, Scope, Search, SearchDone};
+use crate::access::{self, Reading};
 use crate::error::win32;
 use crate::object::record::{Flags, Record};
-use crate::{Caller, Dnt, Error, Object, Problem, View, access};
+use crate::{Caller, Dnt, Error, Object, Problem, View};
 
 /// How many candidates are looked at between two looks at the clock.
 const BETWEEN_CLOCKS: u32 = 256;
@@ -33,6 +34,7 @@ impl View<'_> {
             emitter: Emitter::new(self, caller, search, sink),
             done: SearchDone { outcome: Outcome::Complete, entries: 0, cookie: Vec::new() },
             last: None,
+            container: None,
             until: (!search.time_limit.is_zero())
                 .then(|| self.inner.environment.clock.now().saturating_add(search.time_limit)),
             until_clock: BETWEEN_CLOCKS,
@@ -85,6 +87,8 @@ struct Walk<'w> {
     emitter: Emitter<'w>,
     done: SearchDone,
     last: Option<Dnt>,
+    /// The container of the last entry, and whether its content may be seen.
+    container: Option<(Dnt, bool)>,
     until: Option<dtyp::FileTime>,
     until_clock: u32,
 }
@@ -148,10 +152,11 @@ impl Walk<'_> {
             return Ok(true);
         }
         let object = Object::new(self.view, dnt, record);
-        if self.evaluator.evaluate(&self.filter, &object)? != Some(true) {
+        let reading = Reading::of(self.evaluator.caller, &object);
+        if self.evaluator.node(&self.filter, &object, &reading)? != Some(true) {
             return Ok(true);
         }
-        if !self.evaluator.caller.system && dnt != self.base && !access::may_see(self.evaluator.caller, &object) {
+        if dnt != self.base && !self.may_see(&object) {
             return Ok(true);
         }
         if self.is_full(dnt) {
@@ -159,12 +164,24 @@ impl Walk<'_> {
         }
         self.done.entries = self.done.entries.saturating_add(1);
         self.last = Some(dnt);
-        if self.emitter.entry(&object)?.is_break() {
+        if self.emitter.entry(&object, &reading)?.is_break() {
             self.done.outcome = Outcome::Stopped;
             self.leave_cookie(dnt);
             return Ok(false);
         }
         Ok(true)
+    }
+
+    /// Whether the caller may see the object: what is beside it in the same container is seen or not seen like it.
+    fn may_see(&mut self, object: &Object<'_>) -> bool {
+        match self.container {
+            Some((parent, seen)) if parent == object.parent() => seen,
+            _ => {
+                let seen = access::may_see(self.evaluator.caller, object);
+                self.container = Some((object.parent(), seen));
+                seen
+            }
+        }
     }
 
     /// Whether this match is one too many: then there is another page, or the limit is exceeded.
