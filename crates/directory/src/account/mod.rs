@@ -1,27 +1,65 @@
 //! Accounts: who may log on, with which keys.
+//!
+//! In reading order: [`find`], an account by any of the names a bind may use; [`authenticate`], which proves a password; [`token`], what
+//! the account is a member of; [`keys`], what the KDC and services use. Passwords are set through `unicodePwd` by the update pipeline.
+//!
+//! MS-ADTS 5.1.1.1 (binds), MS-SAMR 3.1.1.8 (passwords), MS-KILE 3.1.1.2 (salts).
+
+mod credentials;
+mod logon;
+mod names;
+mod password;
+#[cfg(test)]
+mod tests;
+mod token;
 
 use schema::Attribute;
 
 use crate::update::PasswordWrite;
 use crate::{Caller, Draft, Error, Object, View};
 
+pub use credentials::{AccountKey, Keys};
+pub use logon::{LogonFailure, authenticate};
+pub use names::find;
+pub use token::token;
+
+/// The keys of an account, current and previous.
+///
+/// # Errors
+/// When the store is damaged.
+pub fn keys(view: &View<'_>, account: &Object<'_>) -> Result<Option<Keys>, Error> {
+    credentials::stored(view, account.dnt())
+}
+
 /// Hook: a password is written to an object that is being added or modified. Checks policy, sets the secrets and what goes with them
-/// (`pwdLastSet`, `msDS-KeyVersionNumber`, …). The writer has checked sealing and access before.
+/// (`pwdLastSet`, …). The writer has checked sealing and access before.
 pub(crate) fn write_password(
-    _view: &View<'_>,
+    view: &View<'_>,
     _caller: &Caller,
-    _draft: &mut Draft,
-    _write: &PasswordWrite<'_>,
+    draft: &mut Draft,
+    write: &PasswordWrite<'_>,
 ) -> Result<(), Error> {
-    Ok(())
+    password::write(view, draft, write)
 }
 
 /// Hook: gives `emit` the values of a constructed attribute of an object, and returns whether it knows that attribute at all.
 pub(crate) fn constructed(
     _caller: &Caller,
-    _object: &Object<'_>,
-    _attribute: &Attribute,
-    _emit: &mut dyn FnMut(&[u8]),
+    object: &Object<'_>,
+    attribute: &Attribute,
+    emit: &mut dyn FnMut(&[u8]),
 ) -> Result<bool, Error> {
-    Ok(false)
+    match attribute.name.as_str() {
+        "tokenGroups" => {
+            token::members_of(object.view(), object)?.iter().for_each(|sid| emit(&sid.to_bytes()));
+            Ok(true)
+        }
+        "msDS-KeyVersionNumber" => {
+            if let Some(keys) = keys(object.view(), object)? {
+                emit(keys.kvno.to_string().as_bytes());
+            }
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
 }

@@ -1,0 +1,110 @@
+//! A password is set. MS-ADTS 3.1.1.3.1.5.1 (unicodePwd), MS-SAMR 3.1.1.7 and 3.1.1.8 (policy).
+
+use ldap::{Dn, ResultCode};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::credentials::{nt_hash, set};
+use crate::error::win32;
+use crate::update::PasswordWrite;
+use crate::{Draft, Error, View};
+
+/// `DOMAIN_PASSWORD_COMPLEX`. MS-SAMR 2.2.1.12.
+const COMPLEX: i64 = 1;
+/// More than any client sends: MS-SAMR 2.2.6.21 has 256 characters.
+const LONGEST: usize = 512;
+
+pub(super) fn write(view: &View<'_>, draft: &mut Draft, write: &PasswordWrite<'_>) -> Result<(), Error> {
+    let new = match write {
+        PasswordWrite::Reset(new) => new,
+        PasswordWrite::Change { old, new } => {
+            check_old(view, draft, &unquote(old)?)?;
+            new
+        }
+    };
+    let utf16 = unquote(new)?;
+    let units: Zeroizing<Vec<u16>> =
+        Zeroizing::new(utf16.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit)).collect());
+    let text = Zeroizing::new(String::from_utf16_lossy(&units));
+    let name = draft_text(view, draft, "sAMAccountName").unwrap_or_default().to_owned();
+    check_policy(view, &text, &name)?;
+    let salt = salt(&domain_name(view)?, draft, &name);
+    set(view, draft, &utf16, &text, salt)?;
+    if let Some(attribute) = view.schema().attribute("pwdLastSet") {
+        let now = view.environment().clock.now();
+        draft.set_integer(attribute.id, i64::try_from(now.0).unwrap_or(i64::MAX));
+    }
+    Ok(())
+}
+
+/// UTF-16LE between quotation marks.
+fn unquote(value: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let inner = value.strip_prefix(b"\"\0").and_then(|rest| rest.strip_suffix(b"\"\0"));
+    match inner.filter(|inner| inner.len().is_multiple_of(2) && inner.len() <= LONGEST) {
+        Some(inner) => Ok(Zeroizing::new(inner.to_vec())),
+        None => Err(Error::account(
+            ResultCode::UNWILLING_TO_PERFORM,
+            win32::PASSWORD_RESTRICTION,
+            "unicodePwd must be the password in UTF-16, between quotation marks",
+        )),
+    }
+}
+
+fn check_old(view: &View<'_>, draft: &Draft, old: &[u8]) -> Result<(), Error> {
+    let attribute = view.schema().attribute("unicodePwd").map(|attribute| attribute.id);
+    let stored = attribute.map(|id| draft.secret(view, id)).transpose()?.flatten();
+    if stored.is_some_and(|stored| bool::from(stored.ct_eq(&nt_hash(old)[..]))) {
+        return Ok(());
+    }
+    Err(Error::account(ResultCode::CONSTRAINT_VIOLATION, win32::INVALID_PASSWORD, "the old password is wrong"))
+}
+
+/// The domain's policy: a least length, and three of five kinds of characters without the account's name.
+fn check_policy(view: &View<'_>, text: &str, name: &str) -> Result<(), Error> {
+    let Some(domain) = view.domain().ok().map(|dnt| view.object(dnt)).transpose()?.flatten() else { return Ok(()) };
+    let setting = |name| view.schema().attribute(name).and_then(|attribute| domain.integer(attribute.id)).unwrap_or(0);
+    let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+    let is_long = length >= setting("minPwdLength");
+    let is_complex = setting("pwdProperties") & COMPLEX == 0 || is_complex(text, name);
+    if is_long && is_complex {
+        return Ok(());
+    }
+    Err(Error::account(
+        ResultCode::CONSTRAINT_VIOLATION,
+        win32::PASSWORD_RESTRICTION,
+        "the password does not meet the domain's policy (its length, its kinds of characters, or it holds the account's name)",
+    ))
+}
+
+fn is_complex(text: &str, name: &str) -> bool {
+    let kinds: [fn(char) -> bool; 5] = [
+        char::is_uppercase,
+        char::is_lowercase,
+        |c| c.is_ascii_digit(),
+        |c| c.is_ascii_punctuation() || c == ' ',
+        |c| c.is_alphabetic() && !c.is_uppercase() && !c.is_lowercase(),
+    ];
+    let found = kinds.iter().filter(|kind| text.chars().any(|c| kind(c))).count();
+    let holds_name = name.chars().count() > 2 && text.to_lowercase().contains(&name.to_lowercase());
+    found >= 3 && !holds_name
+}
+
+/// Users: realm and account name. Computers and their like: realm, `host`, the host's full name. MS-KILE 3.1.1.2.
+fn salt(domain: &str, draft: &Draft, name: &str) -> String {
+    let realm = domain.to_uppercase();
+    match name.strip_suffix('$') {
+        Some(host) if draft.is_a("computer") => format!("{realm}host{}.{}", host.to_lowercase(), domain.to_lowercase()),
+        _ => format!("{realm}{name}"),
+    }
+}
+
+/// The DNS name of the domain.
+pub(super) fn domain_name(view: &View<'_>) -> Result<String, Error> {
+    let head = view.object(view.domain()?)?.ok_or_else(|| Error::damaged("the domain's head is missing"))?;
+    let dn: Dn = head.dn()?.parse().map_err(|_| Error::damaged("the domain's name is malformed"))?;
+    Ok(dn.rdns().map(|rdn| String::from_utf8_lossy(rdn.value()).into_owned()).collect::<Vec<_>>().join("."))
+}
+
+fn draft_text<'d>(view: &View<'_>, draft: &'d Draft, name: &str) -> Option<&'d str> {
+    view.schema().attribute(name).and_then(|attribute| draft.text(attribute.id))
+}

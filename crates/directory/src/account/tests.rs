@@ -1,0 +1,146 @@
+use std::time::Duration;
+
+use dtyp::{Clock, Sid};
+use kerberos::crypto::{Etype, Key};
+
+use super::{LogonFailure, authenticate, find, keys, token};
+use crate::testing::{TestDomain, attribute, domain_sid};
+use crate::{Applied, Attribute, Error, ModificationKind};
+
+const ALICE: &str = "CN=alice,OU=People,DC=contoso,DC=com";
+
+fn quoted(password: &str) -> Vec<u8> {
+    format!("\"{password}\"").encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+/// An enabled user with a password.
+fn alice(domain: &TestDomain) -> Applied {
+    let more = vec![
+        Attribute::new("unicodePwd", [quoted("Rosinen 4711")]),
+        attribute("userAccountControl", &["512"]),
+        attribute("userPrincipalName", &["alice.b@contoso.com"]),
+    ];
+    domain.user_with("alice", more)
+}
+
+fn log_on(domain: &TestDomain, name: &str, password: &str) -> Result<(), u32> {
+    let view = domain.directory.read().unwrap();
+    authenticate(&view, name, password.as_bytes()).map(|_| ()).map_err(|failure| failure.data())
+}
+
+fn set(domain: &TestDomain, what: &str, value: &str) {
+    domain.modify(ALICE, &[(ModificationKind::Replace, what, &[value])]).unwrap();
+}
+
+#[test]
+fn an_account_answers_to_all_of_its_names() {
+    let domain = TestDomain::new();
+    let applied = alice(&domain);
+    let view = domain.directory.read().unwrap();
+    let sid = view.object(applied.dnt).unwrap().unwrap().sid().unwrap();
+    for name in
+        ["alice", "ALICE", "CONTOSO\\alice", "contoso.com\\Alice", "alice@contoso.com", "alice.b@contoso.com", ALICE]
+    {
+        assert_eq!(find(&view, name).unwrap(), Some(applied.dnt), "{name}");
+    }
+    assert_eq!(find(&view, &format!("<SID={sid}>")).unwrap(), Some(applied.dnt));
+    for name in ["", "bob", "OTHER\\alice", "alice@other.com", "CN=alice", "alice*", "*", "\\", "@"] {
+        assert_eq!(find(&view, name).unwrap(), None, "{name}");
+    }
+}
+
+#[test]
+fn the_right_password_opens_and_nothing_else_does() {
+    let domain = TestDomain::new();
+    alice(&domain);
+    assert_eq!(log_on(&domain, "alice", "Rosinen 4711"), Ok(()));
+    for (name, password) in
+        [("alice", "rosinen 4711"), ("alice", ""), ("nobody", "Rosinen 4711"), ("OU=People,DC=contoso,DC=com", "")]
+    {
+        assert_eq!(log_on(&domain, name, password), Err(0x52e), "{name} {password}");
+    }
+    domain.user("bob");
+    assert_eq!(log_on(&domain, "bob", ""), Err(0x52e), "an account without a password");
+}
+
+#[test]
+fn the_state_of_an_account_is_told_only_to_who_knows_its_password() {
+    let domain = TestDomain::new();
+    alice(&domain);
+    set(&domain, "userAccountControl", "514");
+    assert_eq!(log_on(&domain, "alice", "Rosinen 4711"), Err(0x533));
+    assert_eq!(log_on(&domain, "alice", "wrong"), Err(0x52e));
+    set(&domain, "userAccountControl", "512");
+    let soon = domain.clock.now().saturating_add(Duration::from_secs(60));
+    set(&domain, "accountExpires", &soon.0.to_string());
+    assert_eq!(log_on(&domain, "alice", "Rosinen 4711"), Ok(()));
+    domain.clock.set(soon.saturating_add(Duration::from_secs(1)));
+    assert_eq!(log_on(&domain, "alice", "Rosinen 4711"), Err(0x701));
+    set(&domain, "accountExpires", "0");
+    set(&domain, "pwdLastSet", "0");
+    assert_eq!(log_on(&domain, "alice", "Rosinen 4711"), Err(0x773));
+}
+
+#[test]
+fn keys_are_made_of_the_password_and_their_version_rises() {
+    let domain = TestDomain::new();
+    let applied = alice(&domain);
+    let read = || {
+        let view = domain.directory.read().unwrap();
+        keys(&view, &view.object(applied.dnt).unwrap().unwrap()).unwrap().unwrap()
+    };
+    let first = read();
+    assert_eq!((first.kvno, first.salt.as_str(), first.keys.len()), (1, "CONTOSO.COMalice", 2));
+    assert_eq!(first.keys[0].key, Key::from_password(Etype::Aes256, b"Rosinen 4711", b"CONTOSO.COMalice", 4096));
+    write_password(&domain, &[(ModificationKind::Replace, quoted("Mandeln 0815"))]).unwrap();
+    let second = read();
+    assert_eq!((second.kvno, second.keys.len()), (2, 4));
+    assert_eq!(second.keys[2], first.keys[0], "the keys before stay for tickets under way");
+    assert_eq!(domain.entry(ALICE, &["msDS-KeyVersionNumber"]).value("msDS-KeyVersionNumber"), "2");
+}
+
+fn write_password(domain: &TestDomain, steps: &[(ModificationKind, Vec<u8>)]) -> Result<Applied, Error> {
+    let changes = steps.iter().map(|(kind, value)| crate::Modification {
+        kind: *kind,
+        attribute: Attribute::new("unicodePwd", [value.clone()]),
+    });
+    let update = crate::Update::Modify {
+        dn: ALICE.parse().unwrap(),
+        changes: changes.collect(),
+        permissive: false,
+        sd_flags: None,
+    };
+    domain.directory.apply(&TestDomain::admin(), update)
+}
+
+#[test]
+fn a_change_needs_the_old_password() {
+    let domain = TestDomain::new();
+    alice(&domain);
+    let change = |old: &str| {
+        let steps = [(ModificationKind::Delete, quoted(old)), (ModificationKind::Add, quoted("Mandeln 0815"))];
+        write_password(&domain, &steps)
+    };
+    assert_eq!(change("wrong").unwrap_err().code, ldap::ResultCode::CONSTRAINT_VIOLATION);
+    change("Rosinen 4711").unwrap();
+    assert_eq!(log_on(&domain, "alice", "Mandeln 0815"), Ok(()));
+    assert_eq!(log_on(&domain, "alice", "Rosinen 4711"), Err(0x52e));
+    assert!(write_password(&domain, &[(ModificationKind::Replace, b"unquoted".to_vec())]).is_err());
+}
+
+#[test]
+fn a_token_holds_groups_of_groups() {
+    let domain = TestDomain::new();
+    let applied = alice(&domain);
+    let inner = domain.group("inner", &[ALICE]);
+    let outer = domain.group("outer", &["CN=inner,OU=Groups,DC=contoso,DC=com"]);
+    let view = domain.directory.read().unwrap();
+    let sid = |dnt| view.object(dnt).unwrap().unwrap().sid().unwrap();
+    let token = token(&view, applied.dnt).unwrap();
+    assert_eq!(token.user(), &sid(applied.dnt));
+    for group in [sid(inner.dnt), sid(outer.dnt), Sid::AUTHENTICATED_USERS, Sid::EVERYONE] {
+        assert!(token.contains(&group), "{group}");
+    }
+    assert!(!token.contains(&domain_sid().with_rid(512).unwrap()));
+    assert!(matches!(authenticate(&view, "outer", b""), Err(LogonFailure::WrongPassword)));
+}
