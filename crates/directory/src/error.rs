@@ -8,9 +8,11 @@ use ldap::ResultCode;
 #[allow(missing_docs, reason = "the names are the documentation")]
 pub mod win32 {
     pub const ACCESS_DENIED: u32 = 0x5;
+    pub const GEN_FAILURE: u32 = 0x1F;
     pub const NOT_SUPPORTED: u32 = 0x32;
     pub const INVALID_PARAMETER: u32 = 0x57;
     pub const INVALID_PASSWORD: u32 = 0x56;
+    pub const TOO_MANY_CONTEXT_IDS: u32 = 0x568;
     pub const PASSWORD_RESTRICTION: u32 = 0x52D;
     pub const USER_EXISTS: u32 = 0x524;
     pub const GROUP_EXISTS: u32 = 0x526;

@@ -102,7 +102,7 @@ pub(crate) fn seed() -> Vec<(Dn, Vec<Attribute>)> {
         object(
             "CN=Deleted Objects,DC=contoso,DC=com",
             "container",
-            vec![attribute("isCriticalSystemObject", &["TRUE"])],
+            vec![attribute("isCriticalSystemObject", &["TRUE"]), attribute("isDeleted", &["TRUE"])],
         ),
         object(PEOPLE, "organizationalUnit", vec![]),
         object("OU=Groups,DC=contoso,DC=com", "organizationalUnit", vec![]),

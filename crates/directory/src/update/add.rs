@@ -212,7 +212,9 @@ fn complete(planner: &mut Planner<'_>, draft: &mut Draft, class: &schema::Class)
     }
     draft.default_text(known.instance_type, "4");
     let nc_head = draft.integer(known.instance_type).is_some_and(|kind| kind & 1 != 0);
-    draft.header.flags = draft.header.flags.with(Flags::NC_HEAD, nc_head);
+    // The Deleted Objects container is itself seen by those only who ask for deleted objects. MS-ADTS 6.1.1.4.2.
+    let hidden = draft.text(known.is_deleted) == Some("TRUE");
+    draft.header.flags = draft.header.flags.with(Flags::NC_HEAD, nc_head).with(Flags::DELETED, hidden);
     if !draft.has(known.object_category)
         && let Some(category) = planner.view.category_object(class)?
     {
@@ -227,9 +229,8 @@ fn complete(planner: &mut Planner<'_>, draft: &mut Draft, class: &schema::Class)
 pub(super) fn require_sealed(planner: &Planner<'_>) -> Result<(), Error> {
     match planner.caller.sealed || planner.caller.system {
         true => Ok(()),
-        // ERROR_GEN_FAILURE is what Active Directory says.
         false => Err(Error::unwilling(
-            0x1F,
+            win32::GEN_FAILURE,
             "passwords are written over encrypted connections only (TLS, or GSSAPI with confidentiality)",
         )),
     }

@@ -239,7 +239,7 @@ fn a_deleted_object_is_a_tombstone_that_only_those_who_ask_see() {
     let guid = domain.entry(&alice(), &["objectGUID"]).guid();
     domain.delete(&alice()).unwrap();
     assert_eq!(domain.find("(sAMAccountName=alice)"), Vec::<String>::new());
-    let (base, filter) = (dn(DOMAIN), crate::testing::filter_of("(isDeleted=TRUE)"));
+    let (base, filter) = (dn(DOMAIN), crate::testing::filter_of("(&(isDeleted=TRUE)(sAMAccountName=*))"));
     let filter = filter.as_filter();
     let mut search = crate::Search::new(crate::Base::Dn(&base), Scope::Subtree, &filter, &[]);
     search.show_deleted = true;
