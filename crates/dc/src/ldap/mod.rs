@@ -16,6 +16,10 @@ mod sasl;
 mod search;
 mod server;
 mod session;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod update;
 mod virtual_entry;
 

@@ -211,11 +211,6 @@ impl LongSearch {
             Err(refusal) => Some(Err(refusal)),
         };
     }
-
-    /// The number of its request.
-    pub(crate) fn id(&self) -> Option<i32> {
-        Message::decode(&self.message).ok().map(|message| message.id)
-    }
 }
 
 /// A search with all that it needs.

@@ -1,0 +1,5 @@
+mod binds;
+mod layers;
+mod protocol;
+mod searches;
+mod updates;
