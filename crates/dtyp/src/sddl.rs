@@ -183,8 +183,7 @@ impl<'t> Parser<'t> {
         let rest = self.rest();
         if rest.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("S-")) {
             // `D:` and the like may stand right behind: digits and dashes end before them.
-            let length =
-                rest.bytes().skip(1).take_while(|b| b.is_ascii_digit() || matches!(b, b'-' | b'x' | b'X')).count() + 1;
+            let length = sid_length(rest);
             let sid = rest.get(..length).and_then(|text| text.parse().ok()).ok_or_else(|| self.error("a SID"))?;
             self.at += length;
             return Ok(sid);
@@ -348,6 +347,13 @@ fn print_ace(out: &mut String, ace: &Ace, name: &dyn Fn(&Sid) -> String) {
     let _ = write!(out, ";{};{};{})", guid(ace.object_type()), guid(ace.inherited_object_type()), name(&ace.trustee));
 }
 
+/// How much of `text` is a SID in full. Only the authority may be hexadecimal, when it does not fit into 32 bits.
+fn sid_length(text: &str) -> usize {
+    let wide = text.get(4..6).is_some_and(|start| start.eq_ignore_ascii_case("0x"));
+    let authority = if wide { 6 + text.bytes().skip(6).take_while(u8::is_ascii_hexdigit).count() } else { "S-".len() };
+    authority + text.bytes().skip(authority).take_while(|b| b.is_ascii_digit() || *b == b'-').count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -362,6 +368,7 @@ mod tests {
         for text in [
             "O:DAG:DAD:AI(A;;RCSDWDWORPWPCCDCLCSWLODTCR;;;DA)(OA;CIIO;RP;4c164200-20c0-11d0-a768-00aa006e0529;bf967aba-0de6-11d0-a285-00aa003049e2;RU)",
             "O:S-1-5-21-9-9-9-1104D:P(D;CIID;0x200001;;;WD)S:AI(AU;SAFA;WDWOWP;;;WD)",
+            "O:S-1-0x48ff0bd4b1ad-1D:",
             "D:NO_ACCESS_CONTROL",
             "D:",
             "",

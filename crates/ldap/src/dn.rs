@@ -154,7 +154,8 @@ impl FromStr for Dn {
             return Err(DnError::TooLong);
         }
         let mut rdns = Vec::new();
-        let mut rest = text.trim();
+        // Blanks at the end are the last value's matter: the last of them may be escaped.
+        let mut rest = text.trim_start();
         while !rest.is_empty() {
             if rdns.len() == MAX_RDNS {
                 return Err(DnError::TooLong);
@@ -398,6 +399,11 @@ mod tests {
         {
             assert!(text.parse::<Dn>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn an_escaped_blank_at_the_very_end_stays() {
+        assert_eq!(dn("CN=a\\  ").to_string(), "CN=a\\ ");
     }
 
     #[test]
