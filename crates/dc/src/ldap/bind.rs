@@ -1,6 +1,5 @@
 //! Binds. RFC 4511 4.2, RFC 4513 5; MS-ADTS 5.1.1.1.
 
-use directory::Caller;
 use ldap::ResultCode;
 use ldap::message::{Authentication, Bind};
 use ldap::response::{self, Outcome};
@@ -76,7 +75,8 @@ impl Session {
     }
 
     fn admit(&mut self, principal: Principal) {
-        let caller = Caller::new(principal.token.clone(), self.is_sealed());
+        let mut caller = principal.caller.clone();
+        caller.sealed = self.is_sealed();
         self.bound = Some(Bound { caller, principal });
     }
 

@@ -59,6 +59,11 @@ impl Facts {
         self.dns_name.to_ascii_uppercase()
     }
 
+    /// The name of this domain controller's own account: `DC1$`.
+    pub(crate) fn machine_account(&self) -> String {
+        format!("{}$", self.host.split('.').next().unwrap_or_default())
+    }
+
     /// `CN=Aggregate` of the schema's naming context.
     pub(crate) fn subschema(&self) -> String {
         format!("CN=Aggregate,{}", self.schema)

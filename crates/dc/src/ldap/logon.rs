@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dtyp::Token;
+use directory::Caller;
 use kerberos::PrincipalName;
 use kerberos::crypto::{Etype, Key};
 use kerberos::gss::Accepted;
@@ -10,8 +10,8 @@ use kerberos::gss::Accepted;
 /// Somebody who proved who they are.
 #[derive(Clone, Debug)]
 pub(crate) struct Principal {
-    /// With all groups.
-    pub(crate) token: Arc<Token>,
+    /// With all groups, on a connection that is not sealed.
+    pub(crate) caller: Caller,
     /// `CONTOSO\alice`.
     pub(crate) name: Arc<str>,
 }
@@ -29,6 +29,10 @@ impl LogonFailure {
     pub(crate) const NO_SUCH_USER: Self = Self { data: 0x525 };
     /// `ERROR_INVALID_PARAMETER`: what came makes no sense.
     pub(crate) const MALFORMED: Self = Self { data: 0x57 };
+    /// `ERROR_ACCOUNT_DISABLED`.
+    pub(crate) const DISABLED: Self = Self { data: 0x533 };
+    /// `ERROR_ACCOUNT_EXPIRED`.
+    pub(crate) const EXPIRED: Self = Self { data: 0x701 };
     /// `ERROR_TIME_SKEW`.
     pub(crate) const TIME_SKEW: Self = Self { data: 0x576 };
 }

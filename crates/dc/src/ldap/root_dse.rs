@@ -34,14 +34,14 @@ const FUNCTIONALITY: &str = "7";
 /// The rootDSE, but for the time and the USN.
 pub(crate) fn root_dse(facts: &Facts, tls: bool) -> VirtualEntry {
     let realm = facts.realm();
-    let machine = facts.host.split('.').next().unwrap_or_default().to_ascii_lowercase();
+    let machine = facts.machine_account().to_ascii_lowercase();
     let extensions = tls.then_some(oid::START_TLS).into_iter().chain([oid::WHO_AM_I]);
     VirtualEntry::new("")
         .with("domainFunctionality", [FUNCTIONALITY])
         .with("forestFunctionality", [FUNCTIONALITY])
         .with("domainControllerFunctionality", [FUNCTIONALITY])
         .with("rootDomainNamingContext", [facts.domain.as_str()])
-        .with("ldapServiceName", [format!("{}:{machine}$@{realm}", facts.dns_name)])
+        .with("ldapServiceName", [format!("{}:{machine}@{realm}", facts.dns_name)])
         .with("isGlobalCatalogReady", ["TRUE"])
         .with("isSynchronized", ["TRUE"])
         .with("supportedSASLMechanisms", ["GSSAPI", "GSS-SPNEGO"])

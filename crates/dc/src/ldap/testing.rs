@@ -54,10 +54,15 @@ impl Logon for Known {
     }
 }
 
-fn admin() -> Principal {
+/// The administrator.
+pub(crate) fn administrator(sealed: bool) -> Caller {
     let user = domain_sid().with_rid(500).unwrap();
     let token = Token::new(user, [Sid::BUILTIN_ADMINISTRATORS, Sid::AUTHENTICATED_USERS, Sid::EVERYONE]);
-    Principal { token: Arc::new(token), name: r"CONTOSO\admin".into() }
+    Caller::new(Arc::new(token), sealed)
+}
+
+fn admin() -> Principal {
+    Principal { caller: administrator(false), name: r"CONTOSO\admin".into() }
 }
 
 /// A server over a small domain.
@@ -121,6 +126,11 @@ impl TestServer {
 
     /// A ticket of the administrator for this server.
     pub(crate) fn ticket(&self, client: &str) -> Credential {
+        self.ticket_under(client, &self.service_key)
+    }
+
+    /// The same, sealed under a key of the service.
+    pub(crate) fn ticket_under(&self, client: &str, service_key: &Key) -> Credential {
         let now = FileTime::from_unix(1_767_225_600, 0);
         let end = now.saturating_add(Duration::from_secs(36_000));
         let key = Key::random(Etype::Aes256, &SystemRandom);
@@ -138,7 +148,7 @@ impl TestServer {
             renew_till: None,
             authorization_data: Vec::new(),
         };
-        let sealed = self.service_key.encrypt(usage::TICKET, &part.encode(), &SystemRandom);
+        let sealed = service_key.encrypt(usage::TICKET, &part.encode(), &SystemRandom);
         let enc_part = EncryptedData::new(Etype::Aes256, Some(1), sealed);
         let ticket = Ticket { realm: realm(), service: server.clone(), enc_part }.encode();
         Credential {
