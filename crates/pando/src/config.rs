@@ -4,7 +4,8 @@
 
 use crate::cli::Cli;
 use clap::{CommandFactory, Parser};
-use std::{ffi::OsString, path::PathBuf};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 /// A configuration file larger than this is not one.
 const MAX_FILE: u64 = 1 << 20;
@@ -39,7 +40,7 @@ pub fn parse_with_file(args: impl IntoIterator<Item = OsString>) -> Result<Cli, 
     let Some(path) = config_path(&typed) else { return Cli::try_parse_from(typed).map_err(Stop::Usage) };
     let text = read(&path).map_err(Stop::File)?;
     let table: toml::Table =
-        text.parse().map_err(|e| Stop::File(FileError::Syntax { path: path.clone(), source: Box::new(e) }))?;
+        text.parse().map_err(|e| Stop::File(FileError::Syntax { path: path.to_owned(), source: Box::new(e) }))?;
     let merged = merge(&typed, &table, &path).map_err(Stop::File)?;
     Cli::try_parse_from(merged).map_err(Stop::Usage)
 }
@@ -58,16 +59,16 @@ fn config_path(typed: &[OsString]) -> Option<PathBuf> {
     std::env::var_os("PANDO_CONFIG").map(PathBuf::from)
 }
 
-fn read(path: &PathBuf) -> Result<String, FileError> {
-    let unreadable = |source| FileError::Unreadable { path: path.clone(), source };
+fn read(path: &Path) -> Result<String, FileError> {
+    let unreadable = |source| FileError::Unreadable { path: path.to_owned(), source };
     if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_FILE {
-        return Err(FileError::TooLarge { path: path.clone() });
+        return Err(FileError::TooLarge { path: path.to_owned() });
     }
     std::fs::read_to_string(path).map_err(unreadable)
 }
 
 /// The typed arguments with the file's flags right behind the subcommand they belong to.
-fn merge(typed: &[OsString], file: &toml::Table, path: &PathBuf) -> Result<Vec<OsString>, FileError> {
+fn merge(typed: &[OsString], file: &toml::Table, path: &Path) -> Result<Vec<OsString>, FileError> {
     let root = Cli::command();
     let (mut command, mut table, mut names) = (&root, Some(file), Vec::new());
     let mut split = 1;
@@ -86,11 +87,11 @@ fn merge(typed: &[OsString], file: &toml::Table, path: &PathBuf) -> Result<Vec<O
         let place = || (names.join("."), key.clone());
         if !command.get_arguments().any(|a| a.get_long() == Some(key)) {
             let (table, key) = place();
-            return Err(FileError::Unknown { path: path.clone(), table, key, command: names.join(" ") });
+            return Err(FileError::Unknown { path: path.to_owned(), table, key, command: names.join(" ") });
         }
         push_flag(&mut merged, key, value).ok_or_else(|| {
             let (table, key) = place();
-            FileError::Value { path: path.clone(), table, key }
+            FileError::Value { path: path.to_owned(), table, key }
         })?;
     }
     merged.extend(rest.iter().cloned());
@@ -131,7 +132,7 @@ mod tests {
     fn run(toml: &str, typed: &[&str]) -> Result<ProviderRun, String> {
         let table = toml.parse().unwrap();
         let typed: Vec<OsString> = TYPED.iter().chain(typed).map(OsString::from).collect();
-        let merged = merge(&typed, &table, &"pando.toml".into()).map_err(|e| e.to_string())?;
+        let merged = merge(&typed, &table, Path::new("pando.toml")).map_err(|e| e.to_string())?;
         let cli = Cli::try_parse_from(merged).map_err(|e| e.to_string())?;
         let Command::AccountProvider(AccountProvider::Run(run)) = cli.command else { panic!("another command") };
         Ok(run)

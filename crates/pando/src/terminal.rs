@@ -19,12 +19,6 @@ pub fn fail(doing: &str, error: &dyn Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Prints an error that already says what was being done, and its causes.
-pub fn fail_with(error: &dyn Error) -> ExitCode {
-    eprintln!("pando: {}", chain(error));
-    ExitCode::FAILURE
-}
-
 /// An error and its causes in one line, each said once.
 pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();

@@ -84,7 +84,7 @@ fn is_complex(text: &str, name: &str) -> bool {
         |c| c.is_ascii_punctuation() || c == ' ',
         |c| c.is_alphabetic() && !c.is_uppercase() && !c.is_lowercase(),
     ];
-    let found = kinds.iter().filter(|kind| text.chars().any(|c| kind(c))).count();
+    let found = kinds.iter().filter(|kind| text.chars().any(kind)).count();
     let holds_name = name.chars().count() > 2 && text.to_lowercase().contains(&name.to_lowercase());
     found >= 3 && !holds_name
 }
