@@ -158,25 +158,12 @@ mod tests {
         accounts: Box<dyn Logon>,
     }
 
-    fn quoted(password: &str) -> Vec<u8> {
-        format!("\"{password}\"").encode_utf16().flat_map(u16::to_le_bytes).collect()
-    }
-
     impl Scene {
         fn new() -> Self {
             let server = TestServer::new();
             let scene = Self { accounts: accounts(&server.server.directory, &server.server.facts), server };
-            for (name, class, control) in [("alice", "user", "512"), ("DC1$", "computer", "8192")] {
-                scene.apply(Update::Add {
-                    dn: format!("CN={name},{PEOPLE}").parse().unwrap(),
-                    attributes: vec![
-                        Attribute::new("objectClass", [class]),
-                        Attribute::new("sAMAccountName", [name]),
-                        Attribute::new("userAccountControl", [control]),
-                        Attribute::new("unicodePwd", [quoted("Wonder-1and")]),
-                    ],
-                });
-            }
+            scene.server.account("alice", "user", "Wonder-1and");
+            scene.server.account("DC1$", "computer", "Wonder-1and");
             scene
         }
 

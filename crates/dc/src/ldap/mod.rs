@@ -17,7 +17,7 @@ mod search;
 mod server;
 mod session;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod update;

@@ -113,6 +113,22 @@ impl TestServer {
         peer
     }
 
+    /// An account in People that can log on.
+    pub(crate) fn account(&self, name: &str, class: &str, password: &str) {
+        let quoted: Vec<u8> = format!("\"{password}\"").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let control = if class == "computer" { "8192" } else { "512" };
+        let add = Update::Add {
+            dn: format!("CN={name},{PEOPLE}").parse().unwrap(),
+            attributes: vec![
+                attribute("objectClass", &[class]),
+                attribute("sAMAccountName", &[name]),
+                attribute("userAccountControl", &[control]),
+                Attribute::new("unicodePwd", [quoted]),
+            ],
+        };
+        self.server.directory.apply(&administrator(true), add).unwrap();
+    }
+
     /// Users `u0`, `u1`, … in People.
     pub(crate) fn users(&self, count: u32) {
         let users = (0..count).map(|n| {

@@ -3,6 +3,8 @@
 mod connection;
 mod listener;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
