@@ -1,0 +1,110 @@
+use std::sync::Arc;
+
+use dtyp::{Sid, Token};
+
+use super::{Provision, provision};
+use crate::account::{authenticate, find, keys, token};
+use crate::testing::{Entries, environment, filter_of};
+use crate::{Base, Caller, Directory, Scope, Search};
+
+fn wanted() -> Provision {
+    Provision {
+        domain: "contoso.com".into(),
+        netbios: "CONTOSO".into(),
+        dc_name: "dc1".into(),
+        admin_password: "Rosinen 4711".to_owned().into(),
+        loopback: true,
+    }
+}
+
+fn new_domain() -> (Directory, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = provision(folder.path(), &wanted(), environment().0).unwrap();
+    (directory, folder)
+}
+
+fn names(directory: &Directory, caller: &Caller, base: &str, filter: &str) -> Vec<String> {
+    let (base, filter) = (base.parse().unwrap(), filter_of(filter));
+    let filter = filter.as_filter();
+    let mut sink = Entries::default();
+    let search = Search::new(Base::Dn(&base), Scope::Subtree, &filter, &["1.1"]);
+    directory.read().unwrap().search(caller, &search, &mut sink).unwrap();
+    sink.0.into_iter().map(|entry| entry.dn).collect()
+}
+
+#[test]
+fn a_new_domain_has_its_contexts_its_schema_and_its_accounts() {
+    let (directory, _folder) = new_domain();
+    let system = Caller::system();
+    assert_eq!(directory.read().unwrap().naming_contexts().unwrap().len(), 3);
+    let schema = "CN=Schema,CN=Configuration,DC=contoso,DC=com";
+    assert_eq!(names(&directory, &system, schema, "(objectClass=attributeSchema)").len(), 1499);
+    assert_eq!(names(&directory, &system, schema, "(objectClass=classSchema)").len(), 269);
+    let admins = names(
+        &directory,
+        &system,
+        "DC=contoso,DC=com",
+        "(&(objectCategory=person)(memberOf=CN=Domain Admins,CN=Users,DC=contoso,DC=com))",
+    );
+    assert_eq!(admins, ["CN=Administrator,CN=Users,DC=contoso,DC=com"]);
+    assert_eq!(names(&directory, &system, "DC=contoso,DC=com", "(servicePrincipalName=ldap/localhost)").len(), 1);
+}
+
+#[test]
+fn administrator_logs_on_and_is_one() {
+    let (directory, _folder) = new_domain();
+    let view = directory.read().unwrap();
+    let dnt = authenticate(&view, "CONTOSO\\Administrator", b"Rosinen 4711").unwrap();
+    let token = token(&view, dnt).unwrap();
+    let sid = *token.user();
+    assert_eq!(sid.rid(), Some(500));
+    let domain = sid.domain().unwrap();
+    for group in [
+        Sid::BUILTIN_ADMINISTRATORS,
+        domain.with_rid(512).unwrap(),
+        domain.with_rid(513).unwrap(),
+        domain.with_rid(519).unwrap(),
+    ] {
+        assert!(token.contains(&group), "{group}");
+    }
+}
+
+#[test]
+fn the_kdc_and_the_domain_controller_have_keys_and_the_guest_has_no_way_in() {
+    let (directory, _folder) = new_domain();
+    let view = directory.read().unwrap();
+    for (name, salt) in [("krbtgt", "CONTOSO.COMkrbtgt"), ("DC1$", "CONTOSO.COMhostdc1.contoso.com")] {
+        let object = view.object(find(&view, name).unwrap().unwrap()).unwrap().unwrap();
+        let keys = keys(&view, &object).unwrap().unwrap();
+        assert_eq!((keys.salt.as_str(), keys.keys.len()), (salt, 2), "{name}");
+    }
+    assert_eq!(authenticate(&view, "Guest", b"").unwrap_err().data(), 0x52e);
+}
+
+#[test]
+fn who_has_authenticated_reads_and_strangers_do_not() {
+    let (directory, _folder) = new_domain();
+    let reader = Caller::new(Arc::new(Token::new(Sid::domain_of(9, 9, 9), [Sid::AUTHENTICATED_USERS])), true);
+    let find = |caller| names(&directory, caller, "CN=Users,DC=contoso,DC=com", "(sAMAccountName=Administrator)").len();
+    assert_eq!(find(&reader), 1);
+    let stranger = Caller::new(Arc::new(Token::new(Sid::domain_of(9, 9, 9), [])), true);
+    let (base, filter) = ("CN=Users,DC=contoso,DC=com".parse().unwrap(), filter_of("(cn=*)"));
+    let filter = filter.as_filter();
+    let search = Search::new(Base::Dn(&base), Scope::Subtree, &filter, &["1.1"]);
+    assert!(directory.read().unwrap().search(&stranger, &search, &mut Entries::default()).is_err());
+}
+
+#[test]
+fn names_and_passwords_that_will_not_do_are_refused() {
+    let refused = |change: fn(&mut Provision)| {
+        let mut wanted = wanted();
+        change(&mut wanted);
+        let folder = tempfile::tempdir().unwrap();
+        assert!(provision(folder.path(), &wanted, environment().0).is_err());
+    };
+    refused(|wanted| wanted.domain = "contoso".into());
+    refused(|wanted| wanted.domain = "con..toso".into());
+    refused(|wanted| wanted.domain = "a,DC=b.com".into());
+    refused(|wanted| wanted.netbios = "SIXTEENLETTERSXX".into());
+    refused(|wanted| wanted.admin_password = "short".to_owned().into());
+}
