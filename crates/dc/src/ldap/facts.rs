@@ -84,9 +84,14 @@ impl Facts {
             None => first(view, "(objectClass=nTDSDSA)", "1.1")?,
         };
         if let Some((service, _)) = service {
-            self.server =
-                service.parse::<Dn>().ok().and_then(|dn| dn.parent()).map(|dn| dn.to_string()).unwrap_or_default();
             self.service = service;
+        }
+        if let Ok(service) = self.service.parse::<Dn>()
+            && let Some(server) = service.parent()
+        {
+            self.server = server.to_string();
+        } else if let Some((server, _)) = first(view, "(objectClass=server)", "1.1")? {
+            self.server = server;
         }
         let server: Option<Dn> = self.server.parse().ok().filter(|dn: &Dn| !dn.is_root());
         let at_server = match server {
