@@ -1,9 +1,12 @@
 //! The command line. Its help is the first documentation a person reads, so it tells the story in order.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 const STORY: &str = "\
+A domain of your own, over LDAP and LDAPS:                         pando domain provision --help, pando dc run --help
+
 A container names a gMSA in its credential spec; the guard turns that into the gMSA's Kerberos ticket, link by link:
 
   credential spec -> guard -> plugin -> account provider -> impersonation account -> domain controller -> gMSA
@@ -48,6 +51,12 @@ pub enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Create a domain.
+    #[command(subcommand)]
+    Domain(Domain),
+    /// Run a domain controller.
+    #[command(subcommand)]
+    Dc(Dc),
     /// Create the credential spec by which a container names its gMSA.
     #[command(subcommand)]
     Credspec(Credspec),
@@ -60,6 +69,65 @@ pub enum Command {
     /// Run an example application.
     #[command(subcommand)]
     Example(Example),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Domain {
+    /// Create the first domain of a new forest in an empty folder.
+    Provision(Provision),
+}
+
+#[derive(Args, Debug)]
+pub struct Provision {
+    /// The folder that will hold the directory.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// The domain's DNS name, such as contoso.com.
+    #[arg(long, value_name = "DNS NAME")]
+    pub domain: String,
+    /// The domain's NetBIOS name; the first label of the DNS name in upper case if not given.
+    #[arg(long, value_name = "NAME")]
+    pub netbios: Option<String>,
+    /// The host name of its first domain controller.
+    #[arg(long, value_name = "NAME", default_value = "dc1")]
+    pub dc_name: String,
+    /// A file with the password of Administrator: its first line.
+    #[arg(long, value_name = "FILE")]
+    pub admin_password_file: PathBuf,
+    /// Give the domain controller the service principal names of `localhost` too. For development.
+    #[arg(long)]
+    pub loopback: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Dc {
+    /// Serve the directory in a folder until stopped.
+    Run(DcRun),
+}
+
+#[derive(Args, Debug)]
+pub struct DcRun {
+    /// The folder that `pando domain provision` filled.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Where to listen for LDAP (StartTLS included). May be repeated. Port 0 picks a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:389")]
+    pub ldap: Vec<SocketAddr>,
+    /// Where to listen for LDAP over TLS. May be repeated.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:636")]
+    pub ldaps: Vec<SocketAddr>,
+    /// The server certificate chain in PEM. Without it, the built-in certificate authority in the data folder issues one.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The private key of --tls-cert in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Accept simple binds without TLS from other machines too. Passwords then cross the network in the clear.
+    #[arg(long)]
+    pub allow_cleartext_bind: bool,
+    /// Write a JSON object with the addresses in use to this file once all of them answer; `-` prints it.
+    #[arg(long, value_name = "FILE")]
+    pub ready_file: Option<PathBuf>,
 }
 
 /// How a client command reaches a domain.

@@ -23,7 +23,8 @@ pub(crate) fn descriptor_for_child(
     requested: Option<&[u8]>,
 ) -> Result<Vec<u8>, Error> {
     // Before there is a domain, its groups are nobody's: those who provision say what they want.
-    let domain = view.domain().ok().and_then(|dnt| view.object(dnt).ok().flatten()).and_then(|head| head.sid());
+    let head = if view.naming_contexts()?.is_empty() { None } else { view.object(view.domain()?)? };
+    let domain = head.and_then(|head| head.sid());
     let known = domain.unwrap_or(Sid::NULL);
     let default = sddl::parse(&class.default_security_descriptor, &known, &known)
         .map_err(|_| Error::damaged("the default descriptor of a class is malformed"))?;

@@ -1,6 +1,6 @@
 //! `pando account-provider run`.
 
-use super::{Failed, announce};
+use super::{Failed, announce, stopped};
 use crate::cli::ProviderRun;
 use pando_kube::{AccountProvider, AuditLog, Config, SecretFolder};
 use std::process::ExitCode;
@@ -17,20 +17,4 @@ pub async fn run(args: ProviderRun) -> Result<ExitCode, Failed> {
     announce(args.ready_file.as_deref(), &serde_json::json!({ "https": running.address().to_string() }))?;
     running.until(stopped()).await?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Ctrl-C, or the signal by which service managers stop programs.
-async fn stopped() {
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminate => {}
-    }
 }

@@ -2,9 +2,11 @@
 
 mod account_provider;
 mod credspec;
+mod dc;
+mod domain;
 mod guard;
 
-use crate::cli::{AccountProvider, Command, Credspec, Example, Guard};
+use crate::cli::{AccountProvider, Command, Credspec, Dc, Domain, Example, Guard};
 use crate::terminal;
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,6 +14,11 @@ use std::process::ExitCode;
 /// Runs a subcommand to its end.
 pub fn run(command: Command) -> ExitCode {
     match command {
+        Command::Domain(Domain::Provision(args)) => match domain::provision(&args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => terminal::fail("creating the domain", &*error),
+        },
+        Command::Dc(Dc::Run(args)) => in_runtime("running the domain controller", dc::run(args)),
         Command::Credspec(Credspec::New(args)) => in_runtime("writing the credential spec", credspec::new(args)),
         Command::Credspec(Credspec::Check(args)) => credspec::check(&args),
         Command::AccountProvider(AccountProvider::Run(args)) => {
@@ -23,7 +30,7 @@ pub fn run(command: Command) -> ExitCode {
             let ready = args.ready_file.clone();
             let running = rate_limiter::start(&config).await?;
             announce(ready.as_deref(), &serde_json::json!({ "http": running.address().to_string() }))?;
-            tokio::signal::ctrl_c().await?;
+            stopped().await;
             running.stop().await?;
             Ok(ExitCode::SUCCESS)
         }),
@@ -68,5 +75,21 @@ pub fn password_of(path: &Path) -> Result<secrecy::SecretString, Failed> {
     match text.lines().next() {
         Some(password) if !password.is_empty() => Ok(secrecy::SecretString::from(password)),
         _ => Err(format!("the first line of {} is empty; write the password there", path.display()).into()),
+    }
+}
+
+/// Ctrl-C, or the signal by which service managers stop programs.
+pub async fn stopped() {
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
     }
 }
