@@ -4,6 +4,8 @@ use super::MessageError;
 use crate::crypto::{Etype, Key};
 use crate::{KerberosTime, PrincipalName};
 use asn1::{Reader, Tag, Writer};
+use md5::{Digest, Md5};
+use subtle::ConstantTimeEq;
 
 const MAX_COMPONENTS: usize = 16;
 const MAX_ITEMS: usize = 64;
@@ -83,6 +85,28 @@ impl Checksum {
     #[must_use]
     pub fn keyed(key: &Key, usage: u32, data: &[u8]) -> Self {
         Self { kind: key.etype().checksum_type(), value: key.checksum(usage, data).to_vec() }
+    }
+
+    /// `rsa-md5`. RFC 3961 6.2.5: no key goes into it.
+    pub const RSA_MD5: i32 = 7;
+
+    /// Whether it is the checksum of `data`; none when its kind is not one that this key makes. `RSA_MD5` counts too: it stands inside
+    /// an encrypted authenticator, and Java's Kerberos sends no other.
+    #[must_use]
+    pub fn verifies(&self, key: &Key, usage: u32, data: &[u8]) -> Option<bool> {
+        match self.kind {
+            Self::RSA_MD5 => Some(Md5::digest(data).ct_eq(self.value.as_slice()).into()),
+            kind if kind == key.etype().checksum_type() => Some(key.verify_checksum(usage, data, &self.value)),
+            _ => None,
+        }
+    }
+
+    /// Its DER.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::der();
+        self.write(&mut w);
+        w.into_bytes()
     }
 
     pub(super) fn write(&self, w: &mut Writer) {

@@ -6,7 +6,7 @@ use super::fields::{
     write_application, write_header, write_integer, write_octets, write_principal, write_string, write_time,
 };
 use crate::{KerberosTime, PrincipalName};
-use asn1::Tag;
+use asn1::{Reader, Tag, Writer};
 
 /// Why a KDC or a service refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,7 +31,33 @@ pub struct KrbError {
     pub data: Option<Vec<u8>>,
 }
 
+/// `KERB_ERR_TYPE_EXTENDED`. MS-KILE 2.2.2.
+const EXTENDED: i32 = 3;
+
 impl KrbError {
+    /// What stands in [`data`](Self::data) when Windows' own status goes with the code: KERB-EXT-ERROR in KERB-ERROR-DATA. MS-KILE
+    /// 2.2.1, 2.2.2.
+    #[must_use]
+    pub fn extended(status: u32) -> Vec<u8> {
+        let [a, b, c, d] = status.to_le_bytes();
+        let mut w = Writer::der();
+        w.nest(Tag::SEQUENCE, |w| {
+            write_integer(w, 1, i64::from(EXTENDED));
+            write_octets(w, 2, &[a, b, c, d, 0, 0, 0, 0, 1, 0, 0, 0]);
+        });
+        w.into_bytes()
+    }
+
+    /// The status that Windows gives with the code (an NTSTATUS), when it does.
+    #[must_use]
+    pub fn status(&self) -> Option<u32> {
+        let mut r = Reader::new(self.data.as_deref()?).enter(Tag::SEQUENCE).ok()?;
+        let kind = read_i32(&mut r, 1).ok()?;
+        let value = read_octets(&mut r, 2).ok()?;
+        let status = value.first_chunk().filter(|_| kind == EXTENDED && value.len() == 12)?;
+        Some(u32::from_le_bytes(*status))
+    }
+
     /// Its DER.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {

@@ -30,6 +30,8 @@ pub mod usage {
     pub const KRB_PRIV: u32 = 13;
     /// Checksums in a PAC. MS-PAC 2.8.
     pub const PAC_CHECKSUM: u32 = 17;
+    /// The checksum over an AS request in its answer. RFC 6806 11.
+    pub const AS_REQ_CHECKSUM: u32 = 56;
 }
 
 /// Kinds of pre-authentication data. RFC 4120 7.5.2.
@@ -87,6 +89,7 @@ codes! {
     PREAUTH_FAILED = 24, "KDC_ERR_PREAUTH_FAILED";
     PREAUTH_REQUIRED = 25, "KDC_ERR_PREAUTH_REQUIRED";
     SERVER_NOMATCH = 26, "KDC_ERR_SERVER_NOMATCH";
+    MUST_USE_USER2USER = 27, "KDC_ERR_MUST_USE_USER2USER";
     SVC_UNAVAILABLE = 29, "KDC_ERR_SVC_UNAVAILABLE";
     BAD_INTEGRITY = 31, "KRB_AP_ERR_BAD_INTEGRITY";
     TKT_EXPIRED = 32, "KRB_AP_ERR_TKT_EXPIRED";

@@ -111,6 +111,25 @@ fn refusals_and_their_data_read_back() {
     assert_eq!(code::name(25), "KDC_ERR_PREAUTH_REQUIRED");
 }
 
+#[test]
+fn windows_own_status_goes_with_a_refusal() {
+    let error = KrbError { data: Some(KrbError::extended(0xc000_0072)), ..KrbError::default() };
+    assert_eq!(error.data.as_deref().unwrap(), hex::decode("3015a103020103a20e040c720000c00000000001000000").unwrap());
+    assert_eq!(KrbError::decode(&error.encode()).unwrap().status(), Some(0xc000_0072));
+    assert_eq!(KrbError { data: Some(vec![0x30, 0x80]), ..error }.status(), None);
+}
+
+#[test]
+fn a_checksum_of_another_kind_than_the_key_s_says_nothing() {
+    let (short, long) = (Key::random(Etype::Aes128, &SystemRandom), Key::random(Etype::Aes256, &SystemRandom));
+    let sum = Checksum::keyed(&long, 6, b"body");
+    assert_eq!(sum.verifies(&long, 6, b"body"), Some(true));
+    assert_eq!(sum.verifies(&long, 6, b"bodY"), Some(false));
+    assert_eq!(sum.verifies(&short, 6, b"body"), None);
+    let plain = Checksum { kind: Checksum::RSA_MD5, value: hex::decode("841a2d689ad86bd1611447453c22c6fc").unwrap() };
+    assert_eq!((plain.verifies(&short, 6, b"body"), plain.verifies(&short, 6, b"")), (Some(true), Some(false)));
+}
+
 proptest! {
     #[test]
     fn damaged_messages_are_read_or_refused(at in any::<usize>(), with in any::<u8>(), cut in any::<usize>()) {
