@@ -16,7 +16,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Specifications: RFC 4511 (protocol), 4514 (names), 4515 (filters), 2696 (paged results), MS-ADTS 3.1.1.3.4.1 (controls).
+//! Specifications: RFC 4511 (protocol), 4514 (names), 4515 (filters), 2849 (LDIF), 2696 (paged results), MS-ADTS 3.1.1.3.4.1 (controls).
 #![forbid(unsafe_code)]
 
 pub mod client;
@@ -24,6 +24,7 @@ pub mod control;
 pub mod dn;
 pub mod filter;
 mod filter_text;
+pub mod ldif;
 pub mod message;
 pub mod response;
 mod result;
