@@ -8,7 +8,7 @@ fn an_application_reads_writes_and_pages_with_ldap3() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/interop/python3_ldap3.py");
     let ports = domain.ports();
     let finished = domain
-        .tool("python3")
+        .tool("/usr/bin/python3")
         .args([script, BASE, &ports.ldap.port().to_string(), &ports.ldaps.port().to_string()])
         .arg(domain.ca())
         .input(ADMIN_PASSWORD)

@@ -31,8 +31,6 @@ pub struct Ports {
     pub ldap: SocketAddr,
     /// LDAP over TLS.
     pub ldaps: SocketAddr,
-    /// Kerberos, UDP and TCP.
-    pub kerberos: SocketAddr,
 }
 
 /// A running domain `contoso.com` with the people of the story in it. Its process ends with it.
@@ -161,13 +159,6 @@ impl Domain {
     }
 
     fn configure_clients(&self) {
-        let krb5 = format!(
-            "[libdefaults]\n default_realm = CONTOSO.COM\n dns_lookup_kdc = false\n dns_lookup_realm = false\n \
-             dns_canonicalize_hostname = false\n rdns = false\n\n[realms]\n CONTOSO.COM = {{\n  kdc = {}\n }}\n\n\
-             [domain_realm]\n localhost = CONTOSO.COM\n .contoso.com = CONTOSO.COM\n",
-            self.ports.kerberos
-        );
-        std::fs::write(self.path("krb5.conf"), krb5).expect("krb5.conf can be written");
         std::fs::write(self.path("ldap.conf"), "TLS_REQCERT demand\n").expect("ldap.conf can be written");
     }
 }
@@ -186,7 +177,7 @@ fn serve(folder: &Path) -> (Child, Ports, PathBuf) {
     let log = File::options().create(true).append(true).open(folder.join("log")).expect("the log can be opened");
     let mut process = Command::new(pando())
         .args(["--log", "debug", "dc", "run", "--ldap", "127.0.0.1:0", "--ldaps", "127.0.0.1:0"])
-        .args(["--kerberos", "127.0.0.1:0", "--data"])
+        .arg("--data")
         .arg(folder.join("data"))
         .arg("--ready-file")
         .arg(&ready)
@@ -201,7 +192,7 @@ fn serve(folder: &Path) -> (Child, Ports, PathBuf) {
         text.and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("no address `{name}` in {told}"))
     };
     let ca = told.get("ca").and_then(|value| value.as_str()).expect("the ready file names the CA");
-    let ports = Ports { ldap: address("ldap"), ldaps: address("ldaps"), kerberos: address("kerberos") };
+    let ports = Ports { ldap: address("ldap"), ldaps: address("ldaps") };
     (process, ports, PathBuf::from(ca))
 }
 

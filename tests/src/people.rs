@@ -1,8 +1,6 @@
 //! Who is in a test's domain: the people, groups and service accounts of the story.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use dtyp::Sid;
-use dtyp::sd::{AccessMask, Ace, Acl, SecurityDescriptor};
 
 use crate::{Domain, Transport};
 
@@ -11,13 +9,13 @@ pub const BASE: &str = "DC=contoso,DC=com";
 /// The password of Administrator.
 pub const ADMIN_PASSWORD: &str = "Root-0f-all-Trust!";
 /// alice is in `rate-limit-admins`.
-pub const ALICE_PASSWORD: &str = "Alice-in-1865";
+pub const ALICE_PASSWORD: &str = "Wonder-land-1865";
 /// bob is in `staff` only.
-pub const BOB_PASSWORD: &str = "Bob-the-8uilder";
+pub const BOB_PASSWORD: &str = "Builds-it-all-7";
 /// mallory is disabled.
-pub const MALLORY_PASSWORD: &str = "Mallory-w4s-here";
+pub const MALLORY_PASSWORD: &str = "In-the-middle-9";
 /// The impersonation account that may retrieve the password of `webapp01$`.
-pub const GUARD_PASSWORD: &str = "Guard-of-th3-container";
+pub const GUARD_PASSWORD: &str = "Keeps-the-door-5";
 
 /// The LDIF line that sets a password: UTF-16LE, in quotes, in base64. MS-ADTS 3.1.1.3.1.5.
 pub fn unicode_pwd(password: &str) -> String {
@@ -50,22 +48,4 @@ pub(crate) fn add_all(domain: &Domain) {
         group("staff", &["bob", "rate-limit-admins"]),
     ];
     domain.as_admin("ldapadd", Transport::Ldaps).input(people.concat()).ok();
-    let may_retrieve = STANDARD.encode(readable_by(domain.sid_of("svc-guard")));
-    let gmsa = format!(
-        "dn: CN=webapp01,CN=Managed Service Accounts,{BASE}\nobjectClass: msDS-GroupManagedServiceAccount\n\
-         sAMAccountName: webapp01$\ndNSHostName: webapp01.contoso.com\nmsDS-ManagedPasswordInterval: 30\n\
-         msDS-SupportedEncryptionTypes: 24\nservicePrincipalName: HTTP/webapp01.contoso.com\n\
-         msDS-GroupMSAMembership:: {may_retrieve}\n\n"
-    );
-    domain.as_admin("ldapadd", Transport::Ldaps).input(gmsa).ok();
-}
-
-/// The security descriptor that lets `reader` retrieve a managed password. MS-ADTS 3.1.1.4.4.
-fn readable_by(reader: Sid) -> Vec<u8> {
-    let descriptor = SecurityDescriptor {
-        owner: Some(Sid::BUILTIN_ADMINISTRATORS),
-        dacl: Some(Acl::new([Ace::allow(reader, AccessMask::READ_PROPERTY)])),
-        ..SecurityDescriptor::default()
-    };
-    descriptor.to_bytes().expect("a small descriptor fits")
 }

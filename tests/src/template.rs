@@ -58,7 +58,7 @@ fn provision(folder: &Path) {
     fs::write(&password, ADMIN_PASSWORD).expect("the password file can be written");
     Tool::new(pando())
         .args(["domain", "provision", "--domain", "contoso.com", "--netbios", "CONTOSO", "--dc-name", "dc1"])
-        .args(["--loopback", "--kds-root-key", "--data"])
+        .args(["--loopback", "--data"])
         .arg(folder.join("data"))
         .arg("--admin-password-file")
         .arg(&password)

@@ -200,7 +200,7 @@ fn value(text: &str) -> Result<(Vec<u8>, Option<&str>), DnError> {
                 at += unescape(bytes.get(at + 1..).unwrap_or_default(), &mut out)? + 1;
                 keep = out.len();
             }
-            Some(b'+' | b'"' | b'<' | b'>') => return Err(DnError::Unescaped),
+            Some(b'+' | b'"' | b'<' | b'>' | 0) => return Err(DnError::Unescaped),
             Some(other) => {
                 out.push(*other);
                 at += 1;
@@ -394,9 +394,20 @@ mod tests {
 
     #[test]
     fn what_is_no_name_is_refused() {
-        for text in
-            ["alice", "=x", "CN=", "CN=a+OU=b", "CN=a,", "CN=a\\", "CN=a\\x", "CN=a<b", "CN=#zz", "CN=\"a", ",CN=a"]
-        {
+        for text in [
+            "alice",
+            "=x",
+            "CN=",
+            "CN=a+OU=b",
+            "CN=a,",
+            "CN=a\\",
+            "CN=a\\x",
+            "CN=a<b",
+            "CN=#zz",
+            "CN=\"a",
+            ",CN=a",
+            "CN=\0",
+        ] {
             assert!(text.parse::<Dn>().is_err(), "{text}");
         }
     }

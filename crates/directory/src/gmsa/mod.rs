@@ -4,9 +4,12 @@ use schema::Attribute;
 
 use crate::{Caller, Draft, Error, Object, View};
 
-/// Hook: a gMSA is being added; its SID is already set. Sets its first password and `msDS-ManagedPasswordId`.
+/// Hook: a gMSA is being added. Refused: without keys of the KDS it would have no password, and never get one.
 pub(crate) fn created(_view: &View<'_>, _draft: &mut Draft) -> Result<(), Error> {
-    Ok(())
+    Err(Error::unwilling(
+        crate::error::win32::DS_UNWILLING_TO_PERFORM,
+        "group managed service accounts cannot be made yet: this directory derives no keys",
+    ))
 }
 
 /// Hook: gives `emit` the values of a constructed attribute (`msDS-ManagedPassword`), and returns whether it is one of this room's.
