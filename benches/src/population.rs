@@ -13,9 +13,9 @@ pub fn name(number: u32) -> String {
     format!("user{number:06}")
 }
 
-/// The password of the account called `name`.
+/// The password of the account called `name`. The name itself may not stand in it (MS-SAMR 3.1.1.7.2): backwards it may.
 pub fn password(name: &str) -> String {
-    format!("P4ss-of-{name}")
+    format!("P4ss-of-{}", name.chars().rev().collect::<String>())
 }
 
 /// Everybody's login name: the users, then the service identity.
