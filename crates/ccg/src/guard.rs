@@ -102,7 +102,7 @@ impl Guard {
             }
             Err(cause) => {
                 let error = GuardError { step: chain.step(), links: chain.into_links(), cause: Box::new(cause) };
-                tracing::warn!(step = ?error.step, %error, fix = error.fix(), "link broken");
+                tracing::info!(step = ?error.step, %error, fix = error.fix(), "link broken");
                 Err(error)
             }
         }
