@@ -7,7 +7,7 @@
 //! says which one and what to do.
 //!
 //! In reading order: [`Guard::fetch`]; [`Identity`], what comes of it, and its files; [`Link`] and [`Step`]; [`GuardError`] and [`Cause`];
-//! [`domain_facts`], what a directory says about its domain, which also makes new specs.
+//! [`domain_facts()`], what a directory says about its domain, which also makes new specs.
 //!
 //! ```no_run
 //! use ccg::{Guard, Plugins, plugins::Rkc};

@@ -5,7 +5,7 @@
 //! [`CredentialSpec`] whose every field is what it claims to be, or in [`Problem`]s that name the place, the fault and the fix. Whether the
 //! identifiers are those of the domain that answers is for the guard to find out; nothing here does I/O.
 //!
-//! In reading order: [`CredentialSpec`] and its parts; [`check`], what `pando credspec check` prints; [`CredentialSpec::generate`];
+//! In reading order: [`CredentialSpec`] and its parts; [`check()`], what `pando credspec check` prints; [`CredentialSpec::generate`];
 //! [`RkcInput`], what the Kubernetes plugin is told, with the [`Namespace`] and [`SecretName`] it is made of.
 //!
 //! ```

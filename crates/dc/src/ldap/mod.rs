@@ -1,7 +1,7 @@
 //! The LDAP server without its sockets. RFC 4511, 4513, 4752; MS-ADTS 3.1.1.3 and 5.1.1.
 //!
 //! In reading order: [`Session`], one connection; [`Server`], what all share; `bind` and `sasl`, who is there; `search`, `update`;
-//! `root_dse` and the [`Facts`] it is made of; [`Refusal`], why something is not done.
+//! `root_dse` and the [`Facts`] it is made of; `Refusal`, why something is not done.
 
 mod accounts;
 mod bind;

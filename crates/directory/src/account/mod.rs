@@ -1,6 +1,6 @@
 //! Accounts: who may log on, with which keys.
 //!
-//! In reading order: [`find`], an account by any of the names a bind may use; [`authenticate`], which proves a password; [`token`], what
+//! In reading order: [`find`], an account by any of the names a bind may use; [`authenticate`], which proves a password; [`token()`], what
 //! the account is a member of; [`keys`], what the KDC and services use. Passwords are set through `unicodePwd` by the update pipeline.
 //!
 //! MS-ADTS 5.1.1.1 (binds), MS-SAMR 3.1.1.8 (passwords), MS-KILE 3.1.1.2 (salts).
