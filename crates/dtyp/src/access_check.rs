@@ -166,6 +166,8 @@ impl<'t> Nodes<'t> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::sddl;
 
@@ -246,5 +248,47 @@ mod tests {
         let descriptor = sddl::parse(text, &domain(), &domain()).unwrap();
         let token = Token::new(domain(), [Sid::AUTHENTICATED_USERS]);
         assert_eq!(granted_mask(&descriptor, &token, None), READ);
+    }
+
+    /// Entries of a few kinds, people and rights, so that they meet.
+    fn entries() -> impl Strategy<Value = Vec<Ace>> {
+        let kind = prop_oneof![Just(AceKind::Allow), Just(AceKind::Deny), Just(AceKind::AllowCallback)];
+        let trustee =
+            prop_oneof![Just(Sid::AUTHENTICATED_USERS), Just(Sid::EVERYONE), Just(Sid::SELF), Just(Sid::SYSTEM)];
+        let object_type = prop_oneof![Just(None), (1u8..5).prop_map(|n| Some(Guid([n; 16])))];
+        let entry = (kind, trustee, object_type, 0u32..0x200).prop_map(|(kind, trustee, object_type, mask)| {
+            let ace = Ace { kind, ..Ace::allow(trustee, AccessMask(mask)) };
+            object_type.map_or(ace.clone(), |guid| ace.about(guid))
+        });
+        proptest::collection::vec(entry, 0..8)
+    }
+
+    proptest! {
+        /// What lets a directory ask once for an object instead of once for each attribute.
+        #[test]
+        fn what_is_granted_on_the_whole_object_is_granted_on_every_part(aces in entries(), right in 0u32..9) {
+            let descriptor = SecurityDescriptor { dacl: Some(crate::Acl::new(aces)), ..SecurityDescriptor::default() };
+            let user = domain().with_rid(1104).unwrap();
+            let token = Token::new(user, [Sid::AUTHENTICATED_USERS, Sid::EVERYONE]);
+            let right = AccessMask(1 << right);
+            let tree = [1, 2, 3].map(|n| ObjectType { level: n - 1, guid: Guid([n; 16]) });
+            let granted = |types: &[ObjectType]| access_check(&descriptor, &token, right, types, Some(&user)).is_granted();
+            if granted_mask(&descriptor, &token, Some(&user)).contains(right) {
+                prop_assert!(granted(&[]) && granted(&tree) && granted(&tree[..1]));
+            }
+        }
+
+        #[test]
+        fn a_refusal_in_front_takes_and_never_gives(aces in entries(), right in 0u32..9) {
+            let user = domain().with_rid(1104).unwrap();
+            let token = Token::new(user, [Sid::AUTHENTICATED_USERS, Sid::EVERYONE]);
+            let right = AccessMask(1 << right);
+            let check = |aces: Vec<Ace>| {
+                let descriptor = SecurityDescriptor { dacl: Some(crate::Acl::new(aces)), ..SecurityDescriptor::default() };
+                access_check(&descriptor, &token, right, &[], Some(&user)).is_granted()
+            };
+            let refused = std::iter::once(Ace::deny(Sid::EVERYONE, right)).chain(aces).collect();
+            prop_assert!(!check(refused));
+        }
     }
 }

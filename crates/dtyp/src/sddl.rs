@@ -58,6 +58,13 @@ const FLAGS: &[(&str, AceFlags)] = &[
     ("FA", AceFlags::FAILED_ACCESS),
 ];
 
+/// What a mandatory label forbids to those beneath its level: its mask has a meaning of its own.
+const LABEL_RIGHTS: &[(&str, AccessMask)] = &[("NW", AccessMask(1)), ("NR", AccessMask(2)), ("NX", AccessMask(4))];
+
+fn known_rights(kind: AceKind) -> &'static [(&'static str, AccessMask)] {
+    if kind == AceKind::MandatoryLabel { LABEL_RIGHTS } else { RIGHTS }
+}
+
 /// Whose SID a name stands for.
 #[derive(Clone, Copy)]
 enum Principal {
@@ -92,6 +99,30 @@ const PRINCIPALS: &[(&str, Principal)] = {
         ("PO", Fixed(Sid::PRINT_OPERATORS)),
         ("BO", Fixed(Sid::BACKUP_OPERATORS)),
         ("RU", Fixed(Sid::PRE_WINDOWS_2000)),
+        ("PU", Fixed(Sid::builtin(547))),
+        ("RE", Fixed(Sid::builtin(552))),
+        ("RD", Fixed(Sid::builtin(555))),
+        ("NO", Fixed(Sid::builtin(556))),
+        ("MU", Fixed(Sid::builtin(558))),
+        ("LU", Fixed(Sid::builtin(559))),
+        ("IS", Fixed(Sid::builtin(568))),
+        ("CY", Fixed(Sid::builtin(569))),
+        ("ER", Fixed(Sid::builtin(573))),
+        ("CD", Fixed(Sid::builtin(574))),
+        ("RA", Fixed(Sid::builtin(575))),
+        ("ES", Fixed(Sid::builtin(576))),
+        ("MS", Fixed(Sid::builtin(577))),
+        ("HA", Fixed(Sid::builtin(578))),
+        ("AA", Fixed(Sid::builtin(579))),
+        ("RM", Fixed(Sid::builtin(580))),
+        ("WR", Fixed(Sid::WRITE_RESTRICTED)),
+        ("AS", Fixed(Sid::AUTHENTICATION_AUTHORITY_ASSERTED)),
+        ("SS", Fixed(Sid::SERVICE_ASSERTED)),
+        ("LW", Fixed(Sid::integrity_level(0x1000))),
+        ("ME", Fixed(Sid::integrity_level(0x2000))),
+        ("MP", Fixed(Sid::integrity_level(0x2100))),
+        ("HI", Fixed(Sid::integrity_level(0x3000))),
+        ("SI", Fixed(Sid::integrity_level(0x4000))),
         ("LA", Domain(rid::ADMINISTRATOR)),
         ("LG", Domain(rid::GUEST)),
         ("DA", Domain(rid::DOMAIN_ADMINS)),
@@ -238,7 +269,7 @@ impl<'t> Parser<'t> {
             .find(|(name, ..)| name.eq_ignore_ascii_case(kind))
             .ok_or_else(|| self.error("a kind of entry, such as A, D or OA"))?;
         let flags = self.letters(flags, FLAGS, "inheritance flags")?.into_iter().fold(AceFlags::NONE, AceFlags::with);
-        let mask = self.mask(rights)?;
+        let mask = self.mask(rights, known_rights(kind))?;
         let scope = ObjectScope { object_type: self.guid(object)?, inherited_object_type: self.guid(inherited)? };
         let mut name = Parser { text: trustee, at: 0, domain: self.domain, forest_root: self.forest_root };
         let trustee = name.sid().map_err(|_| self.error("an entry that ends in a SID"))?;
@@ -259,12 +290,12 @@ impl<'t> Parser<'t> {
             .collect()
     }
 
-    fn mask(&self, text: &str) -> Result<AccessMask, Error> {
+    fn mask(&self, text: &str, known: &[(&str, AccessMask)]) -> Result<AccessMask, Error> {
         let number = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
             Some(hex) => u32::from_str_radix(hex, 16).ok(),
             None if text.starts_with(|c: char| c.is_ascii_digit()) => text.parse().ok(),
             None => {
-                let rights = self.letters(text, RIGHTS, "rights")?;
+                let rights = self.letters(text, known, "rights")?;
                 return Ok(rights.into_iter().fold(AccessMask::NONE, |all, right| all | right));
             }
         };
@@ -333,7 +364,8 @@ fn print_ace(out: &mut String, ace: &Ace, name: &dyn Fn(&Sid) -> String) {
     let _ = write!(out, "({};", kind.map_or("X", |(name, ..)| *name));
     FLAGS.iter().filter(|(_, flag)| ace.flags.contains(*flag)).for_each(|(name, _)| out.push_str(name));
     out.push(';');
-    let (letters, known) = RIGHTS
+    // The letters of files and keys stand for several bits each: they are read, and written as a number.
+    let (letters, known) = known_rights(ace.kind)
         .iter()
         .take(17)
         .filter(|(_, right)| ace.mask.contains(*right))
@@ -369,6 +401,8 @@ mod tests {
             "O:DAG:DAD:AI(A;;RCSDWDWORPWPCCDCLCSWLODTCR;;;DA)(OA;CIIO;RP;4c164200-20c0-11d0-a768-00aa006e0529;bf967aba-0de6-11d0-a285-00aa003049e2;RU)",
             "O:S-1-5-21-9-9-9-1104D:P(D;CIID;0x200001;;;WD)S:AI(AU;SAFA;WDWOWP;;;WD)",
             "O:S-1-0x48ff0bd4b1ad-1D:",
+            "S:(ML;;NWNR;;;HI)",
+            "D:(OA;;WP;736e4812-af31-11d2-b7df-00805f48caeb;bf967ab8-0de6-11d0-a285-00aa003049e2;CO)(A;;SD;;;CO)",
             "D:NO_ACCESS_CONTROL",
             "D:",
             "",
@@ -377,6 +411,42 @@ mod tests {
             assert_eq!(print(&descriptor, &domain(), &domain()), text);
             let bytes = descriptor.to_bytes().unwrap();
             assert_eq!(print(&SecurityDescriptor::from_bytes(&bytes).unwrap(), &domain(), &domain()), text);
+        }
+    }
+
+    /// As the defaults of the classes user, computer, msDS-GroupManagedServiceAccount, printQueue and classSchema have them.
+    #[test]
+    fn the_defaults_of_classes_are_understood() {
+        let entries = |text: &str| parse(text, &domain(), &domain()).unwrap().dacl.unwrap().aces;
+        let user = entries(
+            "D:(A;;RPWPCRCCDCLCLORCWOWDSDDTSW;;;DA)(A;;RPWPCRCCDCLCLORCWOWDSDDTSW;;;SY)(A;;RPLCLORC;;;PS)\
+             (OA;;CR;ab721a53-1e2f-11d0-9819-00aa0040529b;;PS)(OA;;RP;59ba2f42-79a2-11d0-9020-00c04fc2d3cf;;AU)\
+             (OA;;RP;037088f8-0ae1-11d2-b422-00a0c968f939;;RS)(OA;;CR;ab721a53-1e2f-11d0-9819-00aa0040529b;;WD)\
+             (OA;;RPWP;bf967a7f-0de6-11d0-a285-00aa003049e2;;CA)(OA;;RP;46a9b11d-60ae-405a-b7e8-ff8a58d456d2;;S-1-5-32-560)",
+        );
+        assert_eq!((user.len(), user[0].mask), (9, AccessMask::DS_ALL));
+        assert_eq!(user[3].trustee, Sid::SELF);
+        assert_eq!(user[7].trustee, domain().with_rid(rid::CERT_PUBLISHERS).unwrap());
+        let computer = entries(
+            "D:(A;;RPCRLCLORCSDDT;;;CO)(OA;;WP;4c164200-20c0-11d0-a768-00aa006e0529;;CO)(A;;CCDC;;;PS)\
+             (OA;;SW;72e39547-7b18-11d1-adef-00c04fd8d5cd;;PS)(OA;;SW;f3a64788-5306-11d1-a9c5-0000f80367c1;;CO)(A;;RPLCLORC;;;ED)",
+        );
+        assert_eq!((computer[0].trustee, computer[3].mask), (Sid::CREATOR_OWNER, AccessMask::SELF_WRITE));
+        assert_eq!(entries("D:(A;;GA;;;PO)(A;;RPLCLORC;;;WD)(A;;GA;;;EA)(A;CIIO;RP;;;RU)(A;;RP;;;AO)").len(), 5);
+        assert!(entries("D:").is_empty());
+        assert!(parse("D:S:", &domain(), &domain()).unwrap().sacl.is_some_and(|sacl| sacl.aces.is_empty()));
+    }
+
+    #[test]
+    fn every_name_of_a_principal_stands_for_one_principal() {
+        let sids: Vec<Sid> = PRINCIPALS
+            .iter()
+            .map(|(name, _)| parse(&format!("O:{name}"), &domain(), &domain()).unwrap().owner.unwrap())
+            .collect();
+        for (at, (name, _)) in PRINCIPALS.iter().enumerate() {
+            assert_eq!(sids.iter().filter(|sid| **sid == sids[at]).count(), 1, "{name}");
+            let text = format!("O:{name}");
+            assert_eq!(print(&parse(&text, &domain(), &domain()).unwrap(), &domain(), &domain()), text);
         }
     }
 

@@ -165,6 +165,18 @@ impl Sid {
         Self::new_const(5, &[21, a, b, c])
     }
 
+    /// The group `rid` of the domain of built-in groups: `S-1-5-32-rid`.
+    #[must_use]
+    pub const fn builtin(rid: u32) -> Self {
+        Self::new_const(5, &[32, rid])
+    }
+
+    /// The integrity level of code, `S-1-16-level`. MS-DTYP 2.4.2.4.
+    #[must_use]
+    pub const fn integrity_level(level: u32) -> Self {
+        Self::new_const(16, &[level])
+    }
+
     /// Reads the binary form, which must be all of `bytes`.
     ///
     /// # Errors

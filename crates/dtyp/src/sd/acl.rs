@@ -32,7 +32,7 @@ impl Acl {
         acl
     }
 
-    fn needed_revision(&self) -> u8 {
+    pub(super) fn needed_revision(&self) -> u8 {
         if self.aces.iter().any(|ace| ace.scope.is_some()) { self.revision.max(REVISION_DS) } else { self.revision }
     }
 

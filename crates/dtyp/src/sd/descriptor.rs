@@ -168,3 +168,60 @@ fn part<'a>(bytes: &'a [u8], offsets: &[u8], at: usize) -> Result<Option<&'a [u8
         _ => bytes.get(offset..).map(Some).ok_or(Error::Descriptor("an offset leads outside")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sddl;
+
+    const TEXT: &str =
+        "O:DAG:DUD:PAI(OD;;RP;4c164200-20c0-11d0-a768-00aa006e0529;;AU)(A;CI;GR;;;WD)S:(AU;SAFA;WP;;;WD)";
+
+    fn sample() -> SecurityDescriptor {
+        sddl::parse(TEXT, &Sid::domain_of(1, 2, 3), &Sid::domain_of(1, 2, 3)).unwrap()
+    }
+
+    #[test]
+    fn bytes_cut_anywhere_are_refused() {
+        let bytes = sample().to_bytes().unwrap();
+        for cut in 0..bytes.len() {
+            assert!(SecurityDescriptor::from_bytes(&bytes[..cut]).is_err(), "{cut}");
+        }
+    }
+
+    #[test]
+    fn no_list_and_an_empty_list_are_not_the_same() {
+        let of = |text| sddl::parse(text, &Sid::NULL, &Sid::NULL).unwrap().to_bytes().unwrap();
+        let read = |bytes: Vec<u8>| SecurityDescriptor::from_bytes(&bytes).unwrap().dacl;
+        assert_eq!(read(of("D:NO_ACCESS_CONTROL")), None);
+        assert_eq!(read(of("D:")), Some(Acl::default()));
+    }
+
+    #[test]
+    fn a_list_beyond_its_sixteen_bits_is_refused() {
+        let aces = std::iter::repeat_n(crate::Ace::allow(Sid::EVERYONE, crate::AccessMask(1)), 4000);
+        let descriptor = SecurityDescriptor { dacl: Some(Acl::new(aces)), ..sample() };
+        assert_eq!(descriptor.to_bytes(), Err(Error::AclTooLong(8 + 20 * 4000)));
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_bytes_are_read_or_refused(at in 0usize..200, with: u8, more in proptest::collection::vec(any::<u8>(), 0..8)) {
+            let mut bytes = sample().to_bytes().unwrap();
+            let length = bytes.len();
+            bytes[at % length] = with;
+            bytes.extend(more);
+            if let Ok(read) = SecurityDescriptor::from_bytes(&bytes) {
+                let written = read.to_bytes().unwrap();
+                prop_assert_eq!(SecurityDescriptor::from_bytes(&written).unwrap().dacl.map(|acl| acl.aces), read.dacl.map(|acl| acl.aces));
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..120)) {
+            let _ = SecurityDescriptor::from_bytes(&bytes);
+        }
+    }
+}

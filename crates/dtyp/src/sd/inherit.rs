@@ -40,10 +40,44 @@ pub fn create(from: &Creation<'_>) -> SecurityDescriptor {
     };
     for acl in [&mut made.dacl, &mut made.sacl].into_iter().flatten() {
         acl.aces.retain(|ace| !ace.is_inherited());
-        acl.aces.iter_mut().filter(|ace| ace.is_effective()).for_each(|ace| ace.mask = ace.mask.mapped());
+        make_concrete(acl, &owner, &group);
     }
     inherit(&mut made, from.parent, from.class);
+    if made.dacl.is_none() && !made.control.contains(Control::DACL_PRESENT) {
+        made.dacl = Some(unasked_dacl(owner));
+    }
     made
+}
+
+/// The list of an object for which neither its creator nor its class nor its parent has one: the default list of a token. Without it,
+/// the object would be everybody's. MS-DTYP 2.5.3.4.2, MS-ADTS 6.1.3.6.
+fn unasked_dacl(owner: Sid) -> Acl {
+    Acl::new([owner, Sid::SYSTEM].map(|trustee| Ace::allow(trustee, AccessMask::DS_ALL)))
+}
+
+/// Makes a list that was written for an object the object's own: generic rights become those they stand for, creators become the
+/// owner and the group, and entries stand in canonical order. MS-DTYP 2.5.3.4.7, MS-ADTS 6.1.3.1.
+///
+/// What children inherit stays as it is: it is about *their* creators.
+pub fn make_concrete(acl: &mut Acl, owner: &Sid, group: &Sid) {
+    acl.aces = std::mem::take(&mut acl.aces).into_iter().flat_map(|ace| concrete(ace, owner, group)).collect();
+    acl.sort_canonically();
+}
+
+fn concrete(ace: Ace, owner: &Sid, group: &Sid) -> Vec<Ace> {
+    let trustee = match ace.trustee {
+        _ if !ace.is_effective() => return vec![ace],
+        Sid::CREATOR_OWNER => *owner,
+        Sid::CREATOR_GROUP => *group,
+        other => other,
+    };
+    let counts = Ace { trustee, mask: ace.mask.mapped(), ..ace.clone() };
+    if trustee == ace.trustee || !ace.flags.contains(AceFlags::CONTAINER_INHERIT) {
+        return vec![counts];
+    }
+    let inheritance = AceFlags::CONTAINER_INHERIT.with(AceFlags::OBJECT_INHERIT).with(AceFlags::NO_PROPAGATE);
+    let (own, handed_on) = (ace.flags.without(inheritance), ace.flags.with(AceFlags::INHERIT_ONLY));
+    vec![counts.flagged(own), ace.flagged(handed_on)]
 }
 
 /// A descriptor after its parent's changed: what it inherited is inherited anew, the rest stays.
@@ -78,10 +112,7 @@ fn inherit(made: &mut SecurityDescriptor, parent: Option<&SecurityDescriptor>, c
         let own = own.get_or_insert_with(Acl::default);
         own.aces.extend(inherited);
         own.sort_canonically();
-        *own = Acl {
-            revision: own.revision.max(Acl::new(own.aces.clone()).revision),
-            aces: std::mem::take(&mut own.aces),
-        };
+        own.revision = own.needed_revision();
     }
 }
 
@@ -166,6 +197,37 @@ mod tests {
         let other = Guid([8; 16]);
         let text = format!("D:(OA;CI;RP;;{other};AU)(OA;CI;WP;;{USER};AU)");
         assert_eq!(child(&text, None, "D:"), format!("O:SYG:SYD:AI(OA;CIIOID;RP;;{other};AU)(OA;CIID;WP;;{USER};AU)"));
+    }
+
+    #[test]
+    fn creators_in_the_default_of_a_class_are_the_owner_and_the_group() {
+        assert_eq!(child("D:", None, "D:(A;;RPWP;;;CO)(A;;RP;;;CG)"), "O:SYG:SYD:AI(A;;RPWP;;;SY)(A;;RP;;;SY)");
+        assert_eq!(
+            child("D:", Some("O:DAG:DUD:(A;CINP;GR;;;CO)"), "D:"),
+            "O:DAG:DUD:AI(A;;RCRPLCLO;;;DA)(A;CINPIO;GR;;;CO)"
+        );
+    }
+
+    #[test]
+    fn an_object_for_which_nobody_has_a_list_is_its_owners() {
+        let made = create(&Creation {
+            parent: None,
+            requested: None,
+            default: &SecurityDescriptor::default(),
+            class: &USER,
+            owner: Sid::BUILTIN_ADMINISTRATORS,
+            group: Sid::SYSTEM,
+        });
+        let all = "RCSDWDWORPWPCCDCLCSWLODTCR";
+        assert_eq!(sddl::print(&made, &domain(), &domain()), format!("O:BAG:SYD:(A;;{all};;;BA)(A;;{all};;;SY)"));
+    }
+
+    #[test]
+    fn own_entries_are_put_in_order_even_where_nothing_is_inherited() {
+        assert_eq!(
+            child("D:(A;CI;RP;;;AU)", Some("D:P(A;;RP;;;WD)(D;;WP;;;WD)"), "D:"),
+            "O:SYG:SYD:P(D;;WP;;;WD)(A;;RP;;;WD)"
+        );
     }
 
     #[test]
