@@ -1,3 +1,5 @@
+//! Slots of ten hours, and their numbers. MS-GKDI 3.1.4.1.
+
 use dtyp::FileTime;
 
 /// How long a key is used: ten hours, in ticks of 100 ns. MS-GKDI 3.1.4.1.
@@ -67,6 +69,26 @@ mod tests {
             prop_assert!(start <= at && at - start < CYCLE);
             prop_assert_eq!(KeyId::at(FileTime(at)).plus(1).start().0, start + CYCLE);
         }
+    }
+
+    /// Slots and their beginnings as Samba's tests list them (`lib/crypto/test_gkdi.c`).
+    #[test]
+    fn known_times_lie_in_known_slots() {
+        let slots = [
+            (CYCLE - 1, (0, 0, 0)),
+            (31 * CYCLE, (0, 0, 31)),
+            (32 * CYCLE, (0, 1, 0)),
+            ((31 * 32 + 3) * CYCLE, (0, 31, 3)),
+            (1024 * CYCLE, (1, 0, 0)),
+            (((1234 * 32 + 8) * 32 + 13) * CYCLE, (1234, 8, 13)),
+            (i64::MAX as u64, (25019, 31, 29)),
+            (u64::MAX, (50039, 31, 27)),
+        ];
+        for (at, (l0, l1, l2)) in slots {
+            assert_eq!(Some(KeyId::at(FileTime(at))), KeyId::new(l0, l1, l2));
+        }
+        assert_eq!(KeyId::new(123, 18, 2).unwrap().start(), FileTime(126_530 * CYCLE));
+        assert_eq!(KeyId::new(50039, 31, 27).unwrap().start(), FileTime(51_240_955 * CYCLE));
     }
 
     #[test]

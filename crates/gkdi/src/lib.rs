@@ -1,7 +1,7 @@
 //! The Group Key Distribution Service: how a domain derives the passwords that no one knows.
 //!
 //! In reading order: [`KeyId`], a slot of ten hours; [`RootKey`], from which the key of every slot is derived; [`gmsa_password`], what a
-//! gMSA's password is in a slot; [`ManagedPassword`] and the [`ManagedPasswordBlob`] that carries it; [`KeyEnvelope`], by which the
+//! gMSA's password is in a slot (and [`KeyCache`], when many are asked for); [`ManagedPassword`] and the [`ManagedPasswordBlob`] that carries it; [`KeyEnvelope`], by which the
 //! directory remembers which key an account has; [`rollover`], when it gets the next.
 //!
 //! Nothing here reads a clock, a store or randomness: callers pass `now` and the account.
@@ -11,6 +11,7 @@
 
 mod blob;
 mod envelope;
+mod key_cache;
 mod key_id;
 mod password;
 pub mod rollover;
@@ -18,6 +19,7 @@ mod root_key;
 
 pub use blob::{BlobError, ManagedPasswordBlob};
 pub use envelope::{EnvelopeError, KeyEnvelope};
+pub use key_cache::KeyCache;
 pub use key_id::KeyId;
 pub use password::{ManagedPassword, PASSWORD_LENGTH, gmsa_password};
 pub use root_key::{DerivedKey, KEY_LENGTH, KdfHash, KeyError, RootKey};

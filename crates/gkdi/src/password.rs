@@ -1,7 +1,7 @@
 //! The password of a gMSA. MS-ADTS 3.1.1.4.5.39.
 
 use crate::root_key::kdf;
-use crate::{GMSA_DESCRIPTOR, KeyId, RootKey};
+use crate::{DerivedKey, GMSA_DESCRIPTOR, KdfHash, KeyId, RootKey};
 use dtyp::Sid;
 use md4::{Digest, Md4};
 use secrecy::SecretString;
@@ -25,9 +25,13 @@ impl std::fmt::Debug for ManagedPassword {
 /// The password that the account with this SID has in a slot.
 #[must_use]
 pub fn gmsa_password(root: &RootKey, slot: KeyId, account: &Sid) -> ManagedPassword {
-    let key = root.l2(slot, &GMSA_DESCRIPTOR);
+    password_of(root.hash, &root.l2(slot, &GMSA_DESCRIPTOR), account)
+}
+
+/// The password that a slot's key gives to an account.
+pub(crate) fn password_of(hash: KdfHash, key: &DerivedKey, account: &Sid) -> ManagedPassword {
     let mut bytes = Box::new([0; PASSWORD_LENGTH]);
-    kdf(root.hash, &key[..], "GMSA PASSWORD", &[&account.to_bytes()], &mut bytes[..]);
+    kdf(hash, &key[..], "GMSA PASSWORD", &[&account.to_bytes()], &mut bytes[..]);
     ManagedPassword::from_bytes(bytes)
 }
 
@@ -73,7 +77,6 @@ impl ManagedPassword {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::KdfHash;
     use dtyp::FileTime;
     use secrecy::ExposeSecret;
 
@@ -90,6 +93,26 @@ mod tests {
         bytes[..6].copy_from_slice(&[0x00, 0xd8, 0x34, 0xd8, 0x1e, 0xdd]);
         let password = ManagedPassword::new(bytes.as_slice().try_into().unwrap());
         assert!(password.kerberos_utf8().expose_secret().starts_with("\u{fffd}\u{1d11e}AAA"));
+    }
+
+    /// The numbers of a root key, an account and its password as Samba's tests publish them (`lib/crypto/test_gkdi.c`).
+    #[test]
+    fn a_password_is_the_one_that_is_published() {
+        let secret = hex::decode(
+            "98cbd75471d876b1518032a0948452f441b3a4dbd10e2183b2c150f87e1742e32dddab0cf70f3eb3a4d97bb36a76e44a\
+             0c02f1e58b37ed9bdc7ac8f581de250f",
+        );
+        let expected = "725c1fcc8af9014cc04134f8f7bf1ed519265115b7a79a66beeaea7472128dd08f26b273c31ac7d6b0e580a093f9f543\
+             a5bfc04ee0327308cf7cb27943877d714f00832b4a30abefb7e432d4cad7bcb65e7f75d95b115a509eb0cc97f46b8b41\
+             5e94d8d4613536fd06c95e5dfad50c52a2f6c5fecd08139942483ca71c4127da9352a20bb14ee7c8427909c4f00794be\
+             9760d6f6076e5500f61c79033dd4cc659979645b411ce1f17b73698a4abb4abc3b11c9e59eaab88dedb3f68768cc38e4\
+             9cb61a5a9793198e2facb7a5def05f3f4f5823cd4c1ae56b2e10ca66c4128cd3f2e2c69a61c72cdcba4cd736c42c8c91\
+             fc63e5b34a969a46e22d7a9c9c4b5318";
+        let id = "0170e972-a035-af4c-993b-e052d5bd1216".parse().unwrap();
+        let root = RootKey::new(id, 1, KdfHash::Sha512, &secret.unwrap(), FileTime(0), FileTime(1)).unwrap();
+        let account = "S-1-5-21-4119591868-3001629103-3445594911-48026".parse().unwrap();
+        let password = gmsa_password(&root, KeyId::new(362, 0, 23).unwrap(), &account);
+        assert_eq!(hex::encode(password.as_bytes()), expected);
     }
 
     #[test]
