@@ -33,32 +33,46 @@ pub(crate) fn descriptor_for_child(
     if let Some(owner) = requested.as_ref().and_then(|r| r.owner) {
         check_owner(caller, &owner)?;
     }
+    let (owner, group) = default_owner(caller, domain);
     let made = inherit::create(&inherit::Creation {
         parent: parent.as_ref(),
         requested: requested.as_ref(),
         default: &default,
         class: &class.schema_id_guid,
-        owner: default_owner(caller, domain),
-        group: domain.and_then(|sid| sid.with_rid(rid::DOMAIN_USERS).ok()).unwrap_or(Sid::BUILTIN_ADMINISTRATORS),
+        owner,
+        group,
     });
     bytes(&made)
 }
 
-/// Administrators' objects belong to all of them. MS-ADTS 5.1.3.3.4 (default owner).
-fn default_owner(caller: &Caller, domain: Option<Sid>) -> Sid {
-    let admins = domain.and_then(|sid| sid.with_rid(rid::DOMAIN_ADMINS).ok());
-    match admins {
-        Some(admins) if caller.system || caller.token.contains(&admins) => admins,
-        _ if caller.system => Sid::BUILTIN_ADMINISTRATORS,
-        _ => *caller.token.user(),
+/// Whose an object is that says nothing of it: administrators' objects belong to all of them, in group too; others' to their creator.
+/// MS-ADTS 6.1.3.7, 6.1.3.8.
+fn default_owner(caller: &Caller, domain: Option<Sid>) -> (Sid, Sid) {
+    let group = |rid| domain.and_then(|sid| sid.with_rid(rid).ok());
+    let mut administrators = [group(rid::DOMAIN_ADMINS), group(rid::ENTERPRISE_ADMINS)].into_iter().flatten();
+    match administrators.find(|admins| caller.system || caller.token.contains(admins)) {
+        Some(admins) => (admins, admins),
+        None if caller.system => (Sid::BUILTIN_ADMINISTRATORS, Sid::BUILTIN_ADMINISTRATORS),
+        None => (*caller.token.user(), group(rid::DOMAIN_USERS).unwrap_or(Sid::BUILTIN_ADMINISTRATORS)),
     }
 }
 
-/// Nobody gives an object to somebody else, but who may restore.
+/// Nobody gives an object to somebody else, but who may restore. Groups own nothing but those of administrators: what everybody is in
+/// would make everybody the owner. MS-ADTS 6.1.3.3.
 fn check_owner(caller: &Caller, owner: &Sid) -> Result<(), Error> {
+    let token = &caller.token;
+    let is_own_group = || {
+        let administrators = [rid::DOMAIN_ADMINS, rid::ENTERPRISE_ADMINS, rid::SCHEMA_ADMINS];
+        let may_own =
+            *owner == Sid::BUILTIN_ADMINISTRATORS || owner.rid().is_some_and(|rid| administrators.contains(&rid));
+        may_own && token.contains(owner)
+    };
     let allowed =
-        caller.system || caller.token.contains(owner) || caller.token.privileges().contains(Privileges::RESTORE);
-    if allowed { Ok(()) } else { Err(denied("only oneself, or a group one is in, can be made the owner".to_owned())) }
+        caller.system || token.user() == owner || token.privileges().contains(Privileges::RESTORE) || is_own_group();
+    if allowed {
+        return Ok(());
+    }
+    Err(denied("only oneself, or a group of administrators one is in, can be made the owner".to_owned()))
 }
 
 /// The descriptor that results from writing `new` over `old`, where only the parts in `sd_flags` count; rights are checked here.
@@ -106,6 +120,9 @@ fn take_part(caller: &Caller, made: &mut SecurityDescriptor, new: &SecurityDescr
         GROUP => made.group = new.group,
         DACL => {
             made.dacl.clone_from(&new.dacl);
+            if let Some((acl, (owner, group))) = made.dacl.as_mut().zip(made.owner.zip(made.group)) {
+                inherit::make_concrete(acl, &owner, &group);
+            }
             made.control = keep(keep(made.control, Control::DACL_PRESENT), Control::DACL_PROTECTED);
         }
         _ => {

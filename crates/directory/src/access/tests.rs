@@ -100,6 +100,110 @@ fn self_membership_adds_oneself_and_nobody_else() {
     add(BOB).unwrap();
 }
 
+/// A computer that may write its own names as long as they are its own.
+fn computer(domain: &TestDomain, more: &str) -> Caller {
+    let attributes = vec![
+        attribute("objectClass", &["computer"]),
+        attribute("sAMAccountName", &["WEB1$"]),
+        attribute("userAccountControl", &["4096"]),
+    ];
+    let made = domain.add(COMPUTER, attributes).unwrap();
+    let rights = "(OA;;SW;72e39547-7b18-11d1-adef-00c04fd8d5cd;;PS)(OA;;SW;f3a64788-5306-11d1-a9c5-0000f80367c1;;PS)";
+    protect(domain, COMPUTER, &format!("D:P(A;;GR;;;AU){rights}{more}(A;;GA;;;BA)"));
+    let sid = domain.directory.read().unwrap().object(made.dnt).unwrap().unwrap().sid().unwrap();
+    Caller::new(Arc::new(Token::new(sid, [Sid::AUTHENTICATED_USERS])), true)
+}
+
+const COMPUTER: &str = "CN=web1,OU=People,DC=contoso,DC=com";
+
+#[test]
+fn a_computer_writes_names_of_its_own_and_no_others() {
+    let domain = TestDomain::new();
+    let web1 = computer(&domain, "");
+    denied(write(&domain, &web1, COMPUTER, "dNSHostName", "dc1.contoso.com"));
+    denied(write(&domain, &web1, COMPUTER, "dNSHostName", "web1.fabrikam.com"));
+    write(&domain, &web1, COMPUTER, "dNSHostName", "web1.contoso.com").unwrap();
+    for name in ["HTTP/web1", "HTTP/WEB1.contoso.com:8443"] {
+        write(&domain, &web1, COMPUTER, "servicePrincipalName", name).unwrap();
+    }
+    for name in
+        ["HTTP/dc1", "HTTP/web1.fabrikam.com", "ldap/web1.contoso.com/contoso.com", "HTTP/web1:sql", "/web1", "HTTP/"]
+    {
+        denied(write(&domain, &web1, COMPUTER, "servicePrincipalName", name));
+    }
+    denied(write(&domain, &reader(), COMPUTER, "servicePrincipalName", "HTTP/web1"));
+}
+
+#[test]
+fn only_a_group_of_administrators_can_own_what_its_members_make() {
+    let domain = TestDomain::new();
+    protect(&domain, PEOPLE, "D:(A;CI;GA;;;AU)(A;CI;GA;;;BA)");
+    let add = |caller: &Caller, name: &str, owner: Sid| {
+        let text = format!("O:{owner}D:(A;;GA;;;AU)");
+        let descriptor = sddl::parse(&text, &domain_sid(), &domain_sid()).unwrap().to_bytes().unwrap();
+        let class = attribute("objectClass", &["organizationalUnit"]);
+        let attributes = vec![class, Attribute::new("nTSecurityDescriptor", [descriptor])];
+        domain.directory.apply(caller, Update::Add { dn: dn(&format!("OU={name},{PEOPLE}")), attributes })
+    };
+    let admins = domain_sid().with_rid(512).unwrap();
+    denied(add(&reader(), "everybodys", Sid::AUTHENTICATED_USERS));
+    denied(add(&reader(), "not in it", admins));
+    add(&caller(4000, &[Sid::AUTHENTICATED_USERS, admins]), "theirs", admins).unwrap();
+    add(&reader(), "own", domain_sid().with_rid(4000).unwrap()).unwrap();
+}
+
+#[test]
+fn what_domain_admins_make_belongs_to_domain_admins() {
+    let domain = TestDomain::new();
+    protect(&domain, PEOPLE, "D:(A;CI;GA;;;AU)(A;CI;GA;;;BA)");
+    let admins = domain_sid().with_rid(512).unwrap();
+    let made = |name: &str, caller: &Caller| {
+        let attributes = vec![attribute("objectClass", &["organizationalUnit"])];
+        let update = Update::Add { dn: dn(&format!("OU={name},{PEOPLE}")), attributes };
+        let dnt = domain.directory.apply(caller, update).unwrap().dnt;
+        let view = domain.directory.read().unwrap();
+        let descriptor =
+            SecurityDescriptor::from_bytes(view.object(dnt).unwrap().unwrap().descriptor().unwrap()).unwrap();
+        (descriptor.owner, descriptor.group)
+    };
+    assert_eq!(made("a", &caller(4000, &[Sid::AUTHENTICATED_USERS, admins])), (Some(admins), Some(admins)));
+    assert_eq!(made("b", &reader()), (domain_sid().with_rid(4000).ok(), domain_sid().with_rid(513).ok()));
+}
+
+#[test]
+fn a_written_list_is_made_concrete_for_the_owner() {
+    let domain = TestDomain::new();
+    let bob = domain.user("bob");
+    protect(&domain, BOB, "D:P(A;;GR;;;CO)(D;;WP;;;AU)(A;;GA;;;BA)");
+    let view = domain.directory.read().unwrap();
+    let stored = view.object(bob.dnt).unwrap().unwrap().descriptor().unwrap();
+    let dacl = SecurityDescriptor::from_bytes(stored).unwrap().dacl.unwrap();
+    assert!(dacl.is_canonical() && dacl.aces.iter().all(|ace| !ace.mask.has_generic()));
+    assert!(dacl.aces.iter().all(|ace| ace.trustee != Sid::CREATOR_OWNER));
+}
+
+#[test]
+fn a_confidential_attribute_needs_control_access_too() {
+    let domain = TestDomain::new();
+    let Some(confidential) =
+        domain.directory.schema().attributes().find(|a| a.is_confidential() && !a.system_only && !a.is_constructed())
+    else {
+        panic!("the schema has confidential attributes");
+    };
+    let (name, guid) = (confidential.name.clone(), confidential.schema_id_guid);
+    assert!(!name.is_empty());
+    domain.user("bob");
+    let readable = |rights: &str| {
+        protect(&domain, BOB, &format!("D:P(A;;GR;;;AU){rights}(A;;GA;;;BA)"));
+        let view = domain.directory.read().unwrap();
+        let object = view.object(view.resolve(&dn(BOB)).unwrap().unwrap()).unwrap().unwrap();
+        super::Reading::of(&reader(), &object).may_read(&object, confidential)
+    };
+    assert!(!readable(""));
+    assert!(readable(&format!("(OA;;CR;{guid};;AU)")));
+    assert!(readable("(A;;CR;;;AU)"));
+}
+
 #[test]
 fn a_descriptor_is_read_and_written_by_those_it_allows() {
     let domain = TestDomain::new();
