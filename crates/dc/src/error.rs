@@ -20,4 +20,7 @@ pub enum Error {
     /// The directory cannot say whose it is.
     #[error("the directory cannot be served: {0} (has it been provisioned?)")]
     Directory(#[from] directory::Error),
+    /// The accounts that tickets need cannot be read.
+    #[error("Kerberos cannot be served: {0}")]
+    Kerberos(#[from] crate::kdc::Unavailable),
 }

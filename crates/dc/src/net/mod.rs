@@ -12,6 +12,7 @@ use std::sync::Arc;
 use directory::Directory;
 use tokio::sync::watch;
 
+use crate::kdc;
 use crate::ldap::{Facts, Server};
 use crate::{Config, Error, Running};
 
@@ -40,6 +41,7 @@ pub(crate) async fn start(
     }
     let ldap = bind_all("LDAP", &config.ldap)?;
     let ldaps = bind_all("LDAPS", &config.ldaps)?;
+    let kerberos = config.kerberos.iter().map(|address| kdc::listen::Bound::bind(*address)).collect::<Result<Vec<_>, _>>()?;
     let (sender, told) = watch::channel(false);
     let addresses = |sockets: &[tokio::net::TcpListener]| -> Vec<SocketAddr> {
         sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect()
@@ -47,9 +49,16 @@ pub(crate) async fn start(
     let running = Running {
         ldap: addresses(&ldap),
         ldaps: addresses(&ldaps),
-        kerberos: Vec::new(),
+        kerberos: kerberos.iter().map(|bound| bound.address).collect(),
         stopped: Stopped(sender.clone()),
     };
+    if !kerberos.is_empty() {
+        let principals = kdc::DirectoryPrincipals::new(directory.clone(), &facts)?;
+        let kdc = Arc::new(kdc::Kdc::new(Box::new(principals), kdc::Policy::default()));
+        for bound in kerberos {
+            bound.serve(&kdc, directory.environment(), &told)?;
+        }
+    }
     let logon = crate::ldap::accounts(&directory, &facts);
     let server = Arc::new(Server::new(directory, logon, facts, &config));
     let listeners = listener::Listeners::new(server, config.tls.clone(), config.limits);
