@@ -123,10 +123,13 @@ impl Session {
 
     /// Takes a search back from its thread; gives it back when there is more to do.
     pub(crate) fn searched(&mut self, mut long: Box<LongSearch>) -> Option<Box<LongSearch>> {
-        self.answers.append(&mut long.found);
-        let Some(result) = long.ended.take() else { return Some(long) };
         // It was decoded before.
         let Ok(Message { id, request, controls }) = Message::decode(&long.message) else { return None };
+        if self.is_abandoned(id) {
+            return None;
+        }
+        self.answers.append(&mut long.found);
+        let Some(result) = long.ended.take() else { return Some(long) };
         let Request::Search(search) = &request else { return None };
         match (result, Controls::read(&controls, &request)) {
             (Ok(code), Ok(controls)) => self.search_done(id, search, &controls, code, &long.progress.place),

@@ -25,6 +25,8 @@ use super::update::{Finished, Submit};
 
 /// So much is put together before it is sent.
 const SEND_AT: usize = 256 << 10;
+/// So much may arrive while a long request is worked on.
+const AHEAD: usize = 64 << 10;
 /// What an output buffer may keep.
 const KEPT: usize = 64 << 10;
 
@@ -190,6 +192,27 @@ impl Session {
             // A client that drops its layer waits for the answer before it says more.
             self.closing = true;
         }
+    }
+
+    /// Whether more may be received while a request is still being worked on.
+    pub(crate) fn has_room(&self) -> bool {
+        self.received.unread().len() + self.opened.unread().len() < AHEAD
+    }
+
+    /// Whether what arrived meanwhile says that the answer to a request is not wanted any more.
+    pub(super) fn is_abandoned(&mut self, id: i32) -> bool {
+        while self.layer.is_some() && matches!(self.open_frame(), Ok(true)) {}
+        let mut unread = if self.layer.is_some() { self.opened.unread() } else { self.received.unread() };
+        while let Ok(Some(length)) = ldap::frame(unread, AHEAD)
+            && let Some((message, rest)) = unread.split_at_checked(length)
+        {
+            match Message::decode(message).map(|message| message.request) {
+                Ok(Request::Abandon(abandoned)) if abandoned == id => return true,
+                Ok(Request::Unbind) => return true,
+                _ => unread = rest,
+            }
+        }
+        false
     }
 
     /// Takes one frame out of the security layer; whether there was a whole one.

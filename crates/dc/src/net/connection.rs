@@ -83,7 +83,12 @@ impl Connection {
                         self.session.finished(finished);
                     }
                 }
-                Then::Search(long) => self.long_search(long).await?,
+                Then::Search(long) => {
+                    if !self.long_search(long).await? {
+                        return Ok(());
+                    }
+                    last_heard = Instant::now();
+                }
                 Then::StartTls => {
                     self.send().await?;
                     self.stream = self.stream.start_tls(self.tls.as_ref(), self.limits.initial_receive).await?;
@@ -136,20 +141,30 @@ impl Connection {
         });
     }
 
-    /// Runs a long search in slices on another thread; what a slice found is sent before the next.
-    async fn long_search(&mut self, mut long: Box<LongSearch>) -> io::Result<()> {
+    /// Runs a long search in slices on another thread; what a slice found is sent before the next. Whether the peer is still there.
+    async fn long_search(&mut self, mut long: Box<LongSearch>) -> io::Result<bool> {
         loop {
             self.send().await?;
             let permit = Arc::clone(&self.long_searches).acquire_owned().await.map_err(io::Error::other)?;
-            let run = tokio::task::spawn_blocking(move || {
+            let mut running = tokio::task::spawn_blocking(move || {
                 long.run();
                 long
             });
-            let run = run.await.map_err(io::Error::other)?;
+            let mut here = true;
+            let run = loop {
+                let hear = here && self.session.has_room();
+                tokio::select! {
+                    run = &mut running => break run.map_err(io::Error::other)?,
+                    received = self.stream.receive(self.session.space()), if hear => here = received? > 0,
+                }
+            };
             drop(permit);
+            if !here {
+                return Ok(false);
+            }
             match self.session.searched(run) {
                 Some(more) => long = more,
-                None => return Ok(()),
+                None => return Ok(true),
             }
         }
     }

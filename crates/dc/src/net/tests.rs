@@ -160,3 +160,38 @@ async fn many_connections_write_and_read_at_once() {
         task.await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn who_reads_slowly_gets_everything_and_who_goes_away_stops_the_search() {
+    let served = serve(Limits { max_page_size: 20_000, ..Limits::default() }).await;
+    served._server.users(3000);
+    let mut peer = connect(served.running.ldap[0]).await;
+    assert_eq!(ask(&mut peer, &ALICE).await.0, 0);
+    let filter: ldap::FilterBuf = "(sAMAccountName=u*)".parse().unwrap();
+    let filter = filter.as_filter();
+    let scope = ldap::message::Scope::Subtree;
+    let search =
+        client::Search { base: PEOPLE, scope, size_limit: 0, time_limit: 0, filter: &filter, attributes: &["*"] };
+    let request = client::encode(7, &Request::Search(search), &[]);
+    peer.write_all(&request).await.unwrap();
+    let (mut received, mut entries) = (Vec::new(), 0);
+    'all: loop {
+        assert_ne!(peer.read_buf(&mut received).await.unwrap(), 0, "closed");
+        while let Some(length) = ldap::frame(&received, 1 << 20).unwrap().filter(|length| *length <= received.len()) {
+            match client::Message::decode(&received[..length]).unwrap().response {
+                Response::Entry { .. } => entries += 1,
+                Response::Done(outcome) => {
+                    assert_eq!(outcome.code.0, 0);
+                    break 'all;
+                }
+                other => panic!("{other:?}"),
+            }
+            received.drain(..length);
+        }
+    }
+    assert_eq!(entries, 3000);
+    peer.write_all(&request).await.unwrap();
+    drop(peer);
+    served.stop.send(()).unwrap();
+    served.running.finished().await;
+}

@@ -145,3 +145,28 @@ fn the_base_may_be_a_guid_and_all_contexts_may_be_searched_together() {
     let alone = peer.search(DOMAIN, Scope::Subtree, "(objectClass=dMD)", &["1.1"]);
     assert_eq!(count(&alone), (0, 0));
 }
+
+#[test]
+fn a_search_that_is_abandoned_is_not_answered_any_further() {
+    let server = TestServer::with(|limits| limits.max_page_size = 20_000);
+    server.users(3000);
+    let mut peer = server.admin();
+    let filter: ldap::FilterBuf = ANY.parse().unwrap();
+    let filter = filter.as_filter();
+    let search = ldap::client::Search {
+        base: PEOPLE,
+        scope: Scope::One,
+        size_limit: 0,
+        time_limit: 0,
+        filter: &filter,
+        attributes: &["*"],
+    };
+    let mut bytes = peer.encode(&ldap::client::Request::Search(search), &[]);
+    let id = ldap::message::Message::decode(&bytes).unwrap().id;
+    bytes.extend(peer.encode(&ldap::client::Request::Abandon(id), &[]));
+    bytes.extend(peer.encode(&ldap::client::Request::Extended(ldap::oid::WHO_AM_I, None), &[]));
+    let found = crate::ldap::testing::answers(&peer.exchange(&bytes));
+    assert!(found.len() > 100 && found.len() < 3000, "{}", found.len());
+    assert!(found.iter().rev().skip(1).all(|answer| matches!(answer.what, What::Entry { .. })), "no end of the search");
+    assert_eq!(found.last().unwrap().token(), br"u:CONTOSO\admin");
+}
