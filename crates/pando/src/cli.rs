@@ -97,6 +97,10 @@ pub struct Provision {
     /// Give the domain controller the service principal names of `localhost` too. For development.
     #[arg(long)]
     pub loopback: bool,
+    /// Create a KDS root key that is effective at once, so that gMSAs can be made. Leave it away in a forest with several domain
+    /// controllers, and create the key ten hours ahead.
+    #[arg(long)]
+    pub kds_root_key: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -116,6 +120,9 @@ pub struct DcRun {
     /// Where to listen for LDAP over TLS. May be repeated.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:636")]
     pub ldaps: Vec<SocketAddr>,
+    /// Where to listen for Kerberos, over UDP and TCP. May be repeated.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:88")]
+    pub kerberos: Vec<SocketAddr>,
     /// The server certificate chain in PEM. Without it, the built-in certificate authority in the data folder issues one.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,

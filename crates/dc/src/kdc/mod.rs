@@ -24,7 +24,6 @@ mod refusal;
 mod replays;
 mod restrictions;
 mod source;
-mod source_account;
 #[cfg(test)]
 mod tests;
 

@@ -41,7 +41,8 @@ pub(crate) async fn start(
     }
     let ldap = bind_all("LDAP", &config.ldap)?;
     let ldaps = bind_all("LDAPS", &config.ldaps)?;
-    let kerberos = config.kerberos.iter().map(|address| kdc::listen::Bound::bind(*address)).collect::<Result<Vec<_>, _>>()?;
+    let kerberos =
+        config.kerberos.iter().map(|address| kdc::listen::Bound::bind(*address)).collect::<Result<Vec<_>, _>>()?;
     let (sender, told) = watch::channel(false);
     let addresses = |sockets: &[tokio::net::TcpListener]| -> Vec<SocketAddr> {
         sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect()

@@ -13,7 +13,9 @@ use ldap::Dn;
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-use crate::{Attribute, Caller, CreateOptions, Directory, Environment, Error, Modification, ModificationKind, Update};
+use crate::{
+    Attribute, Caller, CreateOptions, Directory, Environment, Error, Modification, ModificationKind, Update, gmsa,
+};
 
 /// What a new domain is to be.
 #[derive(Clone, Debug)]
@@ -28,6 +30,8 @@ pub struct Provision {
     pub admin_password: SecretString,
     /// Whether the domain controller also answers as `localhost`.
     pub loopback: bool,
+    /// Whether a KDS root key is made that is effective at once.
+    pub kds_root_key: bool,
 }
 
 /// Creates the first domain of a forest in a folder that has no directory yet.
@@ -50,6 +54,9 @@ pub fn provision(folder: &Path, wanted: &Provision, environment: Environment) ->
     set_password(&directory, &names.user("Administrator"), wanted.admin_password.expose_secret())?;
     for account in [names.user("krbtgt"), names.dc()] {
         set_password(&directory, &account, &random_password(&*random))?;
+    }
+    if wanted.kds_root_key {
+        gmsa::create_root_key(&directory)?;
     }
     Ok(directory)
 }

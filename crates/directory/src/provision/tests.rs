@@ -14,6 +14,7 @@ fn wanted() -> Provision {
         dc_name: "dc1".into(),
         admin_password: "Rosinen 4711".to_owned().into(),
         loopback: true,
+        kds_root_key: false,
     }
 }
 

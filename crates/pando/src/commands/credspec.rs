@@ -25,8 +25,8 @@ pub async fn new(args: CredspecNew) -> Result<ExitCode, Failed> {
     connection.unbind().await;
     let spec = CredentialSpec::generate(&facts, &accounts, host)?;
     match &args.out {
-        None => terminal::say(spec.to_json()),
-        Some(path) => std::fs::write(path, spec.to_json() + "\n")
+        None => terminal::say(spec.to_json().trim_end()),
+        Some(path) => std::fs::write(path, spec.to_json())
             .map_err(|error| format!("{} cannot be written: {error}", path.display()))?,
     }
     Ok(ExitCode::SUCCESS)

@@ -14,13 +14,19 @@ pub async fn run(args: DcRun) -> Result<ExitCode, Failed> {
     let config = dc::Config {
         ldap: args.ldap.clone(),
         ldaps: args.ldaps.clone(),
+        kerberos: args.kerberos.clone(),
         tls: Some(tls),
         allow_cleartext_bind: args.allow_cleartext_bind,
         ..dc::Config::default()
     };
     let running = dc::run(directory, config, stopped()).await?;
     let first = |addresses: &[std::net::SocketAddr]| addresses.first().map(ToString::to_string);
-    let ready = serde_json::json!({ "ldap": first(&running.ldap), "ldaps": first(&running.ldaps), "ca": ca });
+    let ready = serde_json::json!({
+        "ldap": first(&running.ldap),
+        "ldaps": first(&running.ldaps),
+        "kerberos": first(&running.kerberos),
+        "ca": ca,
+    });
     announce(args.ready_file.as_deref(), &ready)?;
     running.finished().await;
     Ok(ExitCode::SUCCESS)

@@ -14,6 +14,7 @@ pub fn provision(args: &Provision) -> Result<(), Failed> {
         dc_name: args.dc_name.clone(),
         admin_password: password_of(&args.admin_password_file)?,
         loopback: args.loopback,
+        kds_root_key: args.kds_root_key,
     };
     provision::provision(&args.data, &wanted, Environment::system())?;
     terminal::say(format_args!("{} is ready; start it with: pando dc run --data {}", args.domain, args.data.display()));

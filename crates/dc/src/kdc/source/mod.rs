@@ -3,6 +3,10 @@
 //! Names are looked up as MS-KILE 3.3.5.6.1 and 3.3.5.1.1 say. What was found is remembered as long as the directory stays as it is: its
 //! USN rises with every change, of a group as of a password.
 
+mod account;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -10,9 +14,9 @@ use directory::{Directory, Dnt, Usn, View};
 use dtyp::FileTime;
 use kerberos::PrincipalName;
 
-use super::source_account::Reader;
 use super::{Account, Principals, Realm, Unavailable};
 use crate::ldap::Facts;
+use account::Reader;
 
 /// How many accounts are remembered of each kind.
 const REMEMBERED: usize = 1 << 14;

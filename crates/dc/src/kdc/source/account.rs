@@ -1,12 +1,14 @@
 //! An account is read from its object in the directory, and what a PAC says of it is made. MS-KILE 3.3.5.6.3; MS-PAC 2.5, 2.10.
 
+use std::time::Duration;
+
 use directory::{Directory, Dnt, Object, View, account};
 use dtyp::{FileTime, Sid, rid};
 use kerberos::crypto::Etype;
 use kerberos::pac::{GROUP_ATTRIBUTES, GroupMembership, LogonInfo, SidAndAttributes, UpnDnsInfo};
 use schema::{AttrId, Schema};
 
-use super::{Account, Authorization, Keys, Unavailable};
+use crate::kdc::{Account, Authorization, Keys, Unavailable};
 use crate::ldap::Facts;
 
 /// Bits of `userAccountControl` that mean something here only. MS-ADTS 2.2.16.
@@ -26,6 +28,11 @@ const RESOURCE_GROUP_ATTRIBUTES: u32 = GROUP_ATTRIBUTES | 0x2000_0000;
 const NO_SID_COMPRESSION: i64 = 0x8_0000;
 /// An interval of this many ticks, or of none, is for ever. MS-SAMR 3.1.1.7.
 const FOR_EVER: u64 = i64::MIN.unsigned_abs();
+
+/// The class of group managed service accounts.
+const GMSA: &str = "msDS-GroupManagedServiceAccount";
+/// How long the password before opens the door still.
+const PREVIOUS_PASSWORD: Duration = Duration::from_secs(300);
 
 /// `userAccountControl` in the directory's numbers and in the SAM's. MS-SAMR 3.1.5.14.2.
 const SAM_CONTROL: &[(u32, u32)] = &[
@@ -151,7 +158,7 @@ impl Reader {
         };
         let (keys, salt) = self.keys(view, &object, now)?;
         let account = self.read(view, &object, keys, salt)?;
-        Ok(account.map(|account| (account, !object.is_a("msDS-GroupManagedServiceAccount"))))
+        Ok(account.map(|account| (account, !object.is_a(GMSA))))
     }
 
     /// The account of the ticket-granting service.
@@ -166,10 +173,12 @@ impl Reader {
     }
 
     /// The keys that an account proves itself with.
-    fn keys(&self, view: &View<'_>, object: &Object<'_>, _now: FileTime) -> Result<(Keys, String), Unavailable> {
+    fn keys(&self, view: &View<'_>, object: &Object<'_>, now: FileTime) -> Result<(Keys, String), Unavailable> {
         let Some(stored) = account::keys(view, object)? else { return Ok((Keys::default(), String::new())) };
         let salt = stored.salt.clone();
-        let mut keys = split(stored, false);
+        let since = FileTime(ticks(object, self.pwd_last_set));
+        // Who reads a managed password reads it before or after it changes. MS-ADTS 3.1.1.4.5.39.
+        let mut keys = split(stored, object.is_a(GMSA) && now < since.saturating_add(PREVIOUS_PASSWORD));
         // AES for everybody: an account can choose which, not whether.
         let chosen = object.integer(self.supported_etypes).unwrap_or(0);
         let is_chosen = |etype| match etype {
