@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 const STORY: &str = "\
-A domain of your own, over LDAP and LDAPS:                         pando domain provision --help, pando dc run --help
+See it all at work on this machine, without privileges:           pando demo
+A domain of your own, over LDAP, LDAPS and Kerberos:              pando domain provision --help, pando dc run --help
 
 A container names a gMSA in its credential spec; the guard turns that into the gMSA's Kerberos ticket, link by link:
 
   credential spec -> guard -> plugin -> account provider -> impersonation account -> domain controller -> gMSA
 
-On the node, for the namespace with the impersonation account:   pando account-provider run --help
+On the node, for the namespace with the impersonation account:    pando account-provider run --help
 A credential spec, made from the directory or checked:            pando credspec --help
 The identity itself, as a credential cache:                       pando guard fetch --help
 An application that logs its users in with that identity:         pando example rate-limiter --help
@@ -24,7 +25,7 @@ command's name:
   namespace = \"team-a\"
   secrets = \"/etc/pando/secrets\"";
 
-/// The chain of trust that carries Active Directory's service accounts into containers.
+/// An Active Directory-compatible directory, and the chain of trust that carries its service accounts into containers.
 #[derive(Debug, Parser)]
 #[command(name = "pando", version, about, after_help = STORY, args_override_self = true, propagate_version = true)]
 pub struct Cli {
@@ -51,10 +52,12 @@ pub enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show the whole chain of trust at work on this machine, link by link, then break links on purpose.
+    Demo(Demo),
     /// Create a domain.
     #[command(subcommand)]
     Domain(Domain),
-    /// Run a domain controller.
+    /// Run a domain controller: LDAP, LDAPS and Kerberos.
     #[command(subcommand)]
     Dc(Dc),
     /// Create the credential spec by which a container names its gMSA.
@@ -69,6 +72,20 @@ pub enum Command {
     /// Run an example application.
     #[command(subcommand)]
     Example(Example),
+}
+
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// End after the tour; the exit code is not zero if any link failed.
+    #[arg(long)]
+    pub exit: bool,
+    /// Print one JSON document instead of text.
+    #[arg(long)]
+    pub json: bool,
+    /// Keep everything the demo makes in this folder, which must be empty or not exist. Otherwise a temporary one is used, and removed
+    /// at the end.
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 /// Runs a subcommand to its end.
 pub fn run(command: Command) -> ExitCode {
     match command {
+        Command::Demo(args) => in_runtime("taking the tour", crate::demo::run(args)),
         Command::Domain(Domain::Provision(args)) => match domain::provision(&args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => terminal::fail("creating the domain", &*error),
