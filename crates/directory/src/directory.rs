@@ -1,8 +1,8 @@
 //! The handle: opening a folder, reading snapshots, sending updates.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock, Weak};
 
 use dtyp::{Clock, Guid, Random};
 use schema::{AttrId, Schema};
@@ -70,6 +70,31 @@ pub(crate) struct Inner {
     pub(crate) secrets: SecretBox,
     pub(crate) environment: Environment,
     pub(crate) invocation: Guid,
+    /// What gMSA passwords are derived from.
+    pub(crate) gmsa_keys: gkdi::KeyCache,
+    /// The accounts whose password is just being stored.
+    pub(crate) rolling: Arc<Mutex<HashSet<Dnt>>>,
+    /// The way to the writer, for what a reader found to be due.
+    writer: OnceLock<Weak<Writer>>,
+}
+
+impl Inner {
+    /// Hands the writer something that a reader found to be due. Nobody waits for it: when it is lost, the next reader finds it again.
+    pub(crate) fn submit_later(&self, update: Update, done: impl FnOnce() + Send + 'static) {
+        match self.writer.get().and_then(Weak::upgrade) {
+            None => done(),
+            Some(writer) => writer.submit(Box::new(Request {
+                caller: Caller::system(),
+                update,
+                done: Box::new(move |result| {
+                    if let Err(error) = result {
+                        tracing::warn!(%error, "what was due could not be stored; it is tried again at the next read");
+                    }
+                    done();
+                }),
+            })),
+        }
+    }
 }
 
 const KEY_FILE: &str = "directory.key";
@@ -122,8 +147,13 @@ impl Directory {
             secrets,
             environment,
             invocation,
+            gmsa_keys: gkdi::KeyCache::default(),
+            rolling: Arc::default(),
+            writer: OnceLock::new(),
         });
         let writer = Arc::new(Writer::start(Arc::clone(&inner), options.queue.max(1))?);
+        // Weak: it must not keep itself running.
+        let _ = inner.writer.set(Arc::downgrade(&writer));
         Ok(Self { inner, writer })
     }
 

@@ -16,6 +16,7 @@ mod key_id;
 mod password;
 pub mod rollover;
 mod root_key;
+mod secret_agreement;
 
 pub use blob::{BlobError, ManagedPasswordBlob};
 pub use envelope::{EnvelopeError, KeyEnvelope};
@@ -23,6 +24,7 @@ pub use key_cache::KeyCache;
 pub use key_id::KeyId;
 pub use password::{ManagedPassword, PASSWORD_LENGTH, gmsa_password};
 pub use root_key::{DerivedKey, KEY_LENGTH, KdfHash, KeyError, RootKey};
+pub use secret_agreement::secret_agreement_parameters;
 
 /// The descriptor that gMSA passwords are derived for: `O:SYD:(A;;FRFW;;;S-1-5-9)`, the domain controllers of the forest.
 pub const GMSA_DESCRIPTOR: [u8; 60] = [

@@ -2,8 +2,10 @@
 //!
 //! The keys stand in a form of our own: no client ever reads them.
 
+use gkdi::ManagedPassword;
 use kerberos::crypto::{Etype, Key};
 use md4::{Digest, Md4};
+use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
 use crate::{Dnt, Draft, Error, Object, View};
@@ -92,14 +94,28 @@ pub(super) fn set(view: &View<'_>, draft: &mut Draft, utf16: &[u8], text: &str, 
     let (hash_id, keys_id) = (id("unicodePwd")?, id("supplementalCredentials")?);
     let before = draft.secret(view, keys_id)?.as_deref().and_then(|stored| Keys::decode(stored));
     let kvno = before.as_ref().map_or(1, |keys| keys.kvno.saturating_add(1));
-    let mut keys: Vec<AccountKey> = [Etype::Aes256, Etype::Aes128]
-        .map(|etype| AccountKey { kvno, key: Key::from_password(etype, text.as_bytes(), salt.as_bytes(), 4096) })
-        .into();
+    let mut keys = keys_of(kvno, text, &salt).to_vec();
     let previous = before.iter().flat_map(|before| before.keys.iter().filter(|key| key.kvno == before.kvno));
     keys.extend(previous.cloned());
     draft.set_secret(keys_id, Some(Keys { kvno, salt, keys }.encode()));
     draft.set_secret(hash_id, Some(Zeroizing::new(nt_hash(utf16).to_vec())));
     Ok(())
+}
+
+/// The same for a password that was derived, which no one chose and no policy judges.
+pub(crate) fn set_derived(
+    view: &View<'_>,
+    draft: &mut Draft,
+    password: &ManagedPassword,
+    salt: String,
+) -> Result<(), Error> {
+    set(view, draft, password.as_bytes(), password.kerberos_utf8().expose_secret(), salt)
+}
+
+/// The keys that a password makes. RFC 3962 4.
+pub(crate) fn keys_of(kvno: u32, text: &str, salt: &str) -> [AccountKey; 2] {
+    [Etype::Aes256, Etype::Aes128]
+        .map(|etype| AccountKey { kvno, key: Key::from_password(etype, text.as_bytes(), salt.as_bytes(), 4096) })
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! A password is proved. MS-ADTS 5.1.1.1.
 
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 use super::credentials::{nt_hash, stored_hash};
 use super::names::find;
+use crate::gmsa::Managed;
 use crate::{Dnt, Error, Object, View};
 
 /// Why nobody logs on: Windows' error, as AD prints it behind `data`.
@@ -69,9 +71,9 @@ pub fn authenticate(view: &View<'_>, name: &str, password: &[u8]) -> Result<Dnt,
     };
     let given = hash_of(password);
     // The same work for an account that is not there: time does not tell which names exist.
-    let stored = account.as_ref().map(stored_hash).transpose()?.flatten();
-    let expected = stored.as_ref().map_or(&[0u8; 16][..], |stored| stored.as_slice());
-    let is_right = bool::from(expected.ct_eq(&given[..])) && stored.is_some();
+    let stored = account.as_ref().map(hashes).transpose()?.unwrap_or_default();
+    let is_none = bool::from([0u8; 16].ct_eq(&given[..]));
+    let is_right = stored.iter().fold(false, |is, hash| is | bool::from(hash.ct_eq(&given[..]))) && !is_none;
     let account = account.ok_or(LogonFailure::WrongPassword)?;
     if number(&account, "lockoutTime") > 0 && is_locked(view, &account)? {
         return Err(LogonFailure::LockedOut);
@@ -83,9 +85,20 @@ pub fn authenticate(view: &View<'_>, name: &str, password: &[u8]) -> Result<Dnt,
     Ok(account.dnt())
 }
 
-fn hash_of(password: &[u8]) -> zeroize::Zeroizing<[u8; 16]> {
+/// The hashes of the passwords that prove an account: the stored one, or of a gMSA those in force.
+fn hashes(account: &Object<'_>) -> Result<Vec<Zeroizing<Vec<u8>>>, Error> {
+    match Managed::of(account)? {
+        None => Ok(stored_hash(account)?.into_iter().collect()),
+        Some(managed) => {
+            let accepted = managed.accepted(account.view(), account.view().environment().clock.now())?;
+            Ok(accepted.iter().map(|password| Zeroizing::new(password.nt_hash().to_vec())).collect())
+        }
+    }
+}
+
+fn hash_of(password: &[u8]) -> Zeroizing<[u8; 16]> {
     let text = String::from_utf8_lossy(password);
-    let utf16 = zeroize::Zeroizing::new(text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>());
+    let utf16 = Zeroizing::new(text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>());
     nt_hash(&utf16)
 }
 

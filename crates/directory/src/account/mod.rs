@@ -16,19 +16,21 @@ mod token;
 use schema::Attribute;
 
 use crate::update::PasswordWrite;
-use crate::{Caller, Draft, Error, Object, View};
+use crate::{Caller, Draft, Error, Object, View, gmsa};
 
 pub use credentials::{AccountKey, Keys};
+pub(crate) use credentials::{keys_of, set_derived};
 pub use logon::{LogonFailure, authenticate};
 pub use names::find;
+pub(crate) use password::{domain_name, salt};
 pub use token::token;
 
-/// The keys of an account, current and previous.
+/// The keys of an account, current and previous: those in force now.
 ///
 /// # Errors
 /// When the store is damaged.
 pub fn keys(view: &View<'_>, account: &Object<'_>) -> Result<Option<Keys>, Error> {
-    credentials::stored(view, account.dnt())
+    credentials::stored(view, account.dnt())?.map(|stored| gmsa::in_force(account, stored)).transpose()
 }
 
 /// Hook: a password is written to an object that is being added or modified. Checks policy, sets the secrets and what goes with them
@@ -55,8 +57,8 @@ pub(crate) fn constructed(
             Ok(true)
         }
         "msDS-KeyVersionNumber" => {
-            if let Some(keys) = keys(object.view(), object)? {
-                emit(keys.kvno.to_string().as_bytes());
+            if let Some(stored) = credentials::stored(object.view(), object.dnt())? {
+                emit(gmsa::kvno(object, stored.kvno)?.to_string().as_bytes());
             }
             Ok(true)
         }

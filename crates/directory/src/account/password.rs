@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::credentials::{nt_hash, set};
 use crate::error::win32;
 use crate::update::PasswordWrite;
-use crate::{Draft, Error, View};
+use crate::{Draft, Error, View, gmsa};
 
 /// `DOMAIN_PASSWORD_COMPLEX`. MS-SAMR 2.2.1.12.
 const COMPLEX: i64 = 1;
@@ -15,6 +15,10 @@ const COMPLEX: i64 = 1;
 const LONGEST: usize = 512;
 
 pub(super) fn write(view: &View<'_>, draft: &mut Draft, write: &PasswordWrite<'_>) -> Result<(), Error> {
+    if draft.is_a(gmsa::CLASS) {
+        let comment = "the directory alone sets the password of a group managed service account";
+        return Err(Error::account(ResultCode::UNWILLING_TO_PERFORM, win32::DS_UNWILLING_TO_PERFORM, comment));
+    }
     let new = match write {
         PasswordWrite::Reset(new) => new,
         PasswordWrite::Change { old, new } => {
@@ -90,7 +94,7 @@ fn is_complex(text: &str, name: &str) -> bool {
 }
 
 /// Users: realm and account name. Computers and their like: realm, `host`, the host's full name. MS-KILE 3.1.1.2.
-fn salt(domain: &str, draft: &Draft, name: &str) -> String {
+pub(crate) fn salt(domain: &str, draft: &Draft, name: &str) -> String {
     let realm = domain.to_uppercase();
     match name.strip_suffix('$') {
         Some(host) if draft.is_a("computer") => format!("{realm}host{}.{}", host.to_lowercase(), domain.to_lowercase()),
@@ -99,7 +103,7 @@ fn salt(domain: &str, draft: &Draft, name: &str) -> String {
 }
 
 /// The DNS name of the domain.
-pub(super) fn domain_name(view: &View<'_>) -> Result<String, Error> {
+pub(crate) fn domain_name(view: &View<'_>) -> Result<String, Error> {
     let head = view.object(view.domain()?)?.ok_or_else(|| Error::damaged("the domain's head is missing"))?;
     let dn: Dn = head.dn()?.parse().map_err(|_| Error::damaged("the domain's name is malformed"))?;
     Ok(dn.rdns().map(|rdn| String::from_utf8_lossy(rdn.value()).into_owned()).collect::<Vec<_>>().join("."))

@@ -1,31 +1,38 @@
-//! Group managed service accounts.
+//! Group managed service accounts: passwords that no one knows, derived from a KDS root key and released to those who may have them.
+//!
+//! In reading order: `root_keys`, the objects that hold the KDS root keys, and [`create_root_key`]; `managed`, the passwords that an account
+//! has at a time; `release`, the attribute `msDS-ManagedPassword`; `rollover`, how what is stored follows the schedule.
+//!
+//! Nothing happens at the moment of a rollover. Whoever looks next, a reader or the KDC, computes what is in force, and has it stored
+//! without waiting for that; all who look at the same time compute the same.
+//!
+//! Specifications: MS-ADTS 3.1.1.4.5.39 (msDS-ManagedPassword), 3.1.1.4.4 (who may read it), MS-GKDI 3.1.4.1.
 
-use schema::Attribute;
+mod managed;
+mod release;
+mod rollover;
+mod root_keys;
+#[cfg(test)]
+mod tests;
 
-use crate::{Caller, Directory, Draft, Error, Object, View};
+pub(crate) use managed::Managed;
+pub(crate) use release::constructed;
+pub(crate) use rollover::{created, in_force, kvno};
+pub use root_keys::{RootKeyInfo, create_root_key, root_keys};
 
-/// Hook: a gMSA is being added. Refused: without keys of the KDS it would have no password, and never get one.
-pub(crate) fn created(_view: &View<'_>, _draft: &mut Draft) -> Result<(), Error> {
-    Err(Error::unwilling(
-        crate::error::win32::DS_UNWILLING_TO_PERFORM,
-        "group managed service accounts cannot be made yet: this directory derives no keys",
-    ))
-}
+/// The class of these accounts.
+pub(crate) const CLASS: &str = "msDS-GroupManagedServiceAccount";
 
-/// Hook: gives `emit` the values of a constructed attribute (`msDS-ManagedPassword`), and returns whether it is one of this room's.
-pub(crate) fn constructed(
-    _caller: &Caller,
-    _object: &Object<'_>,
-    _attribute: &Attribute,
-    _emit: &mut dyn FnMut(&[u8]),
-) -> Result<bool, Error> {
-    Ok(false)
-}
+use crate::{Error, Object};
 
-/// Makes a KDS root key that is effective at once, and says its name.
+/// Whether the password before the present one still proves an account: for less than five minutes after the change.
 ///
 /// # Errors
-/// When the directory cannot be written.
-pub fn create_root_key(_directory: &Directory) -> Result<dtyp::Guid, Error> {
-    Err(Error::unwilling(crate::error::win32::DS_UNWILLING_TO_PERFORM, "KDS root keys cannot be made yet"))
+/// When the account is damaged.
+pub fn honours_previous(account: &Object<'_>) -> Result<bool, Error> {
+    let now = account.view().environment().clock.now();
+    match Managed::of(account)? {
+        Some(managed) => Ok(managed.plan(now)?.honours_previous(now)),
+        None => Ok(false),
+    }
 }

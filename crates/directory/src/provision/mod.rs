@@ -56,7 +56,7 @@ pub fn provision(folder: &Path, wanted: &Provision, environment: Environment) ->
         set_password(&directory, &account, &random_password(&*random))?;
     }
     if wanted.kds_root_key {
-        gmsa::create_root_key(&directory)?;
+        gmsa::create_root_key(&directory, directory.environment().clock.now())?;
     }
     Ok(directory)
 }

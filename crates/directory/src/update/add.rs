@@ -83,10 +83,10 @@ pub(super) fn build(
     complete(planner, &mut draft, class)?;
     if let Some(principal) = Principal::of(&draft) {
         planner.complete_principal(&mut draft, principal)?;
-        if draft.is_a("msDS-GroupManagedServiceAccount") {
+        if draft.is_a(gmsa::CLASS) {
+            // A password that came along is dropped, as Active Directory does.
             gmsa::created(planner.view, &mut draft)?;
-        }
-        if let Some(password) = &special.password {
+        } else if let Some(password) = &special.password {
             require_sealed(planner)?;
             account::write_password(planner.view, planner.caller, &mut draft, &PasswordWrite::Reset(password))?;
         }

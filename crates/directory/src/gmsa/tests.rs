@@ -1,0 +1,1 @@
+//! Managed passwords over months, under a clock of the test's own.
