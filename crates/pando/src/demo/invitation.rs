@@ -35,7 +35,7 @@ Everything goes on serving until Ctrl-C. In another terminal:
   Kerberos             export KRB5_CONFIG={krb5} KRB5CCNAME=FILE:{own_cache}
                        echo '{alice}' | kinit alice && klist
 
-  LDAP with that       ldapsearch -N -Q -Y GSSAPI -H ldap://localhost:{ldap_port} -b '{BASE}' '(sAMAccountName=bob)' memberOf
+  LDAP with that       ldapsearch -N -Q -Y GSSAPI -H ldap://localhost:{ldap_port} -b '{BASE}' '(sAMAccountName=alice)' memberOf
   LDAP over TLS        LDAPTLS_CACERT={ca} ldapwhoami -H ldaps://localhost:{ldaps_port} -x -D bob@{DOMAIN} -w '{bob}'
 
   As the container     KRB5CCNAME=FILE:{cache} klist
