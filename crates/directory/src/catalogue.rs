@@ -60,6 +60,7 @@ known! {
     account_expires = "accountExpires",
     ldap_display_name = "lDAPDisplayName",
     well_known_objects = "wellKnownObjects",
+    managed_password = "msDS-ManagedPassword",
 }
 
 /// Attributes whose values never leave the directory. MS-ADTS 3.1.1.4.4, and the root keys of the KDS and the old keys of accounts.

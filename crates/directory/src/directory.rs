@@ -72,6 +72,8 @@ pub(crate) struct Inner {
     pub(crate) invocation: Guid,
     /// What gMSA passwords are derived from.
     pub(crate) gmsa_keys: gkdi::KeyCache,
+    /// What such passwords make.
+    pub(crate) gmsa_kerberos_keys: crate::gmsa::KerberosKeys,
     /// The accounts whose password is just being stored.
     pub(crate) rolling: Arc<Mutex<HashSet<Dnt>>>,
     /// The way to the writer, for what a reader found to be due.
@@ -148,6 +150,7 @@ impl Directory {
             environment,
             invocation,
             gmsa_keys: gkdi::KeyCache::default(),
+            gmsa_kerberos_keys: crate::gmsa::KerberosKeys::default(),
             rolling: Arc::default(),
             writer: OnceLock::new(),
         });

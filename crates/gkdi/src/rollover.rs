@@ -20,8 +20,10 @@ pub fn slots(interval_days: u32) -> Option<u64> {
 pub struct Plan {
     /// The slot of the password in force.
     pub current: KeyId,
-    /// The slot of the one before it; none while the account is younger than one interval.
+    /// The slot of the one before it, for readers: none while the account is younger than one interval.
     pub previous: Option<KeyId>,
+    /// The slot of the one that it replaced, which still proves the account for a while: none before the first change.
+    pub replaced: Option<KeyId>,
     /// When the password in force ends.
     pub expires: FileTime,
     /// The slot of the next password, when it is so near that readers get it already.
@@ -41,9 +43,13 @@ impl Plan {
         let current = KeyId::at(start).plus(passed.saturating_mul(slots));
         let expires = FileTime(current.start().0.saturating_add(length));
         let is_old = now.0.saturating_sub(created.0) >= length;
-        let previous = current.start().0.checked_sub(length).map(|start| KeyId::at(FileTime(start))).filter(|_| is_old);
+        let before = current.start().0.checked_sub(length).map(|start| KeyId::at(FileTime(start)));
+        let previous = before.filter(|_| is_old);
+        // The first password is of the slot that the account was made in.
+        let first = KeyId::at(created.min(start));
+        let replaced = before.filter(|before| *before >= first);
         let near = expires <= now.saturating_add(CLOCK_SKEW);
-        Some(Self { current, previous, expires, next: near.then(|| current.plus(slots)) })
+        Some(Self { current, previous, replaced, expires, next: near.then(|| current.plus(slots)) })
     }
 
     /// The slots of the passwords that a reader gets as current and previous: shortly before the end the next one already.
@@ -71,7 +77,13 @@ impl Plan {
     /// Whether the password before is still taken: for less than five minutes after the change.
     #[must_use]
     pub fn honours_previous(&self, now: FileTime) -> bool {
-        now.since(self.current.start()) < CLOCK_SKEW
+        now < self.honoured_until()
+    }
+
+    /// When the password before ends for good.
+    #[must_use]
+    pub fn honoured_until(&self) -> FileTime {
+        self.current.start().saturating_add(CLOCK_SKEW)
     }
 }
 
@@ -103,6 +115,16 @@ mod tests {
         assert_eq!((young.current, young.previous, young.expires), (start, None, at(20)));
         let rolled = plan(1, at(0), at(20));
         assert_eq!((rolled.current, rolled.previous, rolled.expires), (start.plus(2), Some(start), at(40)));
+    }
+
+    #[test]
+    fn a_password_that_ends_before_the_account_is_an_interval_old_is_not_shown_again_but_still_proves_it() {
+        let created = at(7);
+        let rolled = plan(1, created, at(20));
+        assert_eq!((rolled.current, rolled.previous), (KeyId::at(at(20)), None));
+        assert_eq!(rolled.replaced, Some(KeyId::at(at(0))));
+        assert_eq!(plan(1, created, at(19)).replaced, None);
+        assert_eq!(plan(1, created, at(27)).previous, Some(KeyId::at(at(0))));
     }
 
     #[test]
@@ -139,6 +161,7 @@ mod tests {
             let direct = plan(days, at(0), now);
             let through = Plan::at(days, Some(then.current), at(0), now).unwrap();
             prop_assert_eq!(direct, through);
+            prop_assert!(direct.previous.is_none() || direct.previous == direct.replaced);
             prop_assert!(direct.current.start() <= now && now < direct.expires);
         }
     }

@@ -2,10 +2,8 @@
 //!
 //! The keys stand in a form of our own: no client ever reads them.
 
-use gkdi::ManagedPassword;
 use kerberos::crypto::{Etype, Key};
 use md4::{Digest, Md4};
-use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
 use crate::{Dnt, Draft, Error, Object, View};
@@ -87,35 +85,44 @@ pub(super) fn stored_hash(account: &Object<'_>) -> Result<Option<Zeroizing<Vec<u
     account.view().secret(account.dnt(), attribute.id)
 }
 
+/// The Kerberos keys of one password, strongest first. RFC 3962 4.
+#[derive(Clone)]
+pub(crate) struct PasswordKeys([Key; 2]);
+
+impl PasswordKeys {
+    /// The keys that a password makes: some milliseconds of work.
+    pub(crate) fn new(text: &str, salt: &str) -> Self {
+        Self(
+            [Etype::Aes256, Etype::Aes128]
+                .map(|etype| Key::from_password(etype, text.as_bytes(), salt.as_bytes(), 4096)),
+        )
+    }
+
+    /// The same as the keys of a version.
+    pub(crate) fn with_version(&self, kvno: u32) -> impl Iterator<Item = AccountKey> {
+        self.0.iter().map(move |key| AccountKey { kvno, key: key.clone() })
+    }
+}
+
 /// Sets the hash and the keys of a new password; the keys before stay for tickets that are under way.
-pub(super) fn set(view: &View<'_>, draft: &mut Draft, utf16: &[u8], text: &str, salt: String) -> Result<(), Error> {
+pub(crate) fn set(
+    view: &View<'_>,
+    draft: &mut Draft,
+    hash: &[u8; 16],
+    new: &PasswordKeys,
+    salt: String,
+) -> Result<(), Error> {
     let missing = || Error::store("the schema has no attributes for passwords".into());
     let id = |name| view.schema().attribute(name).map(|attribute| attribute.id).ok_or_else(missing);
     let (hash_id, keys_id) = (id("unicodePwd")?, id("supplementalCredentials")?);
     let before = draft.secret(view, keys_id)?.as_deref().and_then(|stored| Keys::decode(stored));
     let kvno = before.as_ref().map_or(1, |keys| keys.kvno.saturating_add(1));
-    let mut keys = keys_of(kvno, text, &salt).to_vec();
+    let mut keys: Vec<AccountKey> = new.with_version(kvno).collect();
     let previous = before.iter().flat_map(|before| before.keys.iter().filter(|key| key.kvno == before.kvno));
     keys.extend(previous.cloned());
     draft.set_secret(keys_id, Some(Keys { kvno, salt, keys }.encode()));
-    draft.set_secret(hash_id, Some(Zeroizing::new(nt_hash(utf16).to_vec())));
+    draft.set_secret(hash_id, Some(Zeroizing::new(hash.to_vec())));
     Ok(())
-}
-
-/// The same for a password that was derived, which no one chose and no policy judges.
-pub(crate) fn set_derived(
-    view: &View<'_>,
-    draft: &mut Draft,
-    password: &ManagedPassword,
-    salt: String,
-) -> Result<(), Error> {
-    set(view, draft, password.as_bytes(), password.kerberos_utf8().expose_secret(), salt)
-}
-
-/// The keys that a password makes. RFC 3962 4.
-pub(crate) fn keys_of(kvno: u32, text: &str, salt: &str) -> [AccountKey; 2] {
-    [Etype::Aes256, Etype::Aes128]
-        .map(|etype| AccountKey { kvno, key: Key::from_password(etype, text.as_bytes(), salt.as_bytes(), 4096) })
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! A password is proved. MS-ADTS 5.1.1.1.
 
+use gkdi::ManagedPassword;
+use secrecy::ExposeSecret;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::credentials::{nt_hash, stored_hash};
 use super::names::find;
-use crate::gmsa::Managed;
+use crate::gmsa::{self, Managed};
 use crate::{Dnt, Error, Object, View};
 
 /// Why nobody logs on: Windows' error, as AD prints it behind `data`.
@@ -75,7 +77,9 @@ pub fn authenticate(view: &View<'_>, name: &str, password: &[u8]) -> Result<Dnt,
     let is_none = bool::from([0u8; 16].ct_eq(&given[..]));
     let is_right = stored.iter().fold(false, |is, hash| is | bool::from(hash.ct_eq(&given[..]))) && !is_none;
     let account = account.ok_or(LogonFailure::WrongPassword)?;
-    if number(&account, "lockoutTime") > 0 && is_locked(view, &account)? {
+    // Guessing 256 random bytes needs no stopping; who locks a service out stops all of it.
+    let can_be_locked = !account.is_a(gmsa::CLASS);
+    if can_be_locked && number(&account, "lockoutTime") > 0 && is_locked(view, &account)? {
         return Err(LogonFailure::LockedOut);
     }
     if !is_right {
@@ -87,13 +91,22 @@ pub fn authenticate(view: &View<'_>, name: &str, password: &[u8]) -> Result<Dnt,
 
 /// The hashes of the passwords that prove an account: the stored one, or of a gMSA those in force.
 fn hashes(account: &Object<'_>) -> Result<Vec<Zeroizing<Vec<u8>>>, Error> {
-    match Managed::of(account)? {
-        None => Ok(stored_hash(account)?.into_iter().collect()),
-        Some(managed) => {
-            let accepted = managed.accepted(account.view(), account.view().environment().clock.now())?;
-            Ok(accepted.iter().map(|password| Zeroizing::new(password.nt_hash().to_vec())).collect())
+    let Some(managed) = Managed::of(account)? else { return Ok(stored_hash(account)?.into_iter().collect()) };
+    match managed.accepted(account.view(), account.view().environment().clock.now()) {
+        Ok(passwords) => Ok(passwords.iter().flat_map(hashes_of_managed).collect()),
+        // Without its root key no password is derived any more; the one that is stored is right until it is to change.
+        Err(error) if managed.is_current(account)? => {
+            tracing::warn!(account = account.dn()?, %error, "only the stored password of a gMSA is known");
+            Ok(stored_hash(account)?.into_iter().collect())
         }
+        Err(error) => Err(error),
     }
+}
+
+/// A simple bind carries text, which not every managed password is: what is none in it arrives as U+FFFD, as it does with Kerberos.
+fn hashes_of_managed(password: &ManagedPassword) -> [Zeroizing<Vec<u8>>; 2] {
+    let as_text = hash_of(password.kerberos_utf8().expose_secret().as_bytes());
+    [&password.nt_hash()[..], &as_text[..]].map(|hash| Zeroizing::new(hash.to_vec()))
 }
 
 fn hash_of(password: &[u8]) -> Zeroizing<[u8; 16]> {

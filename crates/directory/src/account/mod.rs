@@ -19,7 +19,7 @@ use crate::update::PasswordWrite;
 use crate::{Caller, Draft, Error, Object, View, gmsa};
 
 pub use credentials::{AccountKey, Keys};
-pub(crate) use credentials::{keys_of, set_derived};
+pub(crate) use credentials::{PasswordKeys, set};
 pub use logon::{LogonFailure, authenticate};
 pub use names::find;
 pub(crate) use password::{domain_name, salt};

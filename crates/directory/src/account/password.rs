@@ -4,7 +4,7 @@ use ldap::{Dn, ResultCode};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::credentials::{nt_hash, set};
+use super::credentials::{PasswordKeys, nt_hash, set};
 use crate::error::win32;
 use crate::update::PasswordWrite;
 use crate::{Draft, Error, View, gmsa};
@@ -32,8 +32,9 @@ pub(super) fn write(view: &View<'_>, draft: &mut Draft, write: &PasswordWrite<'_
     let text = Zeroizing::new(String::from_utf16_lossy(&units));
     let name = draft_text(view, draft, "sAMAccountName").unwrap_or_default().to_owned();
     check_policy(view, &text, &name)?;
-    let salt = salt(&domain_name(view)?, draft, &name);
-    set(view, draft, &utf16, &text, salt)?;
+    let salt = salt(&domain_name(view)?, draft.is_a("computer"), &name);
+    let keys = PasswordKeys::new(&text, &salt);
+    set(view, draft, &nt_hash(&utf16), &keys, salt)?;
     if let Some(attribute) = view.schema().attribute("pwdLastSet") {
         let now = view.environment().clock.now();
         draft.set_integer(attribute.id, i64::try_from(now.0).unwrap_or(i64::MAX));
@@ -94,10 +95,10 @@ fn is_complex(text: &str, name: &str) -> bool {
 }
 
 /// Users: realm and account name. Computers and their like: realm, `host`, the host's full name. MS-KILE 3.1.1.2.
-pub(crate) fn salt(domain: &str, draft: &Draft, name: &str) -> String {
+pub(crate) fn salt(domain: &str, is_computer: bool, name: &str) -> String {
     let realm = domain.to_uppercase();
     match name.strip_suffix('$') {
-        Some(host) if draft.is_a("computer") => format!("{realm}host{}.{}", host.to_lowercase(), domain.to_lowercase()),
+        Some(host) if is_computer => format!("{realm}host{}.{}", host.to_lowercase(), domain.to_lowercase()),
         _ => format!("{realm}{name}"),
     }
 }

@@ -5,13 +5,16 @@ use gkdi::rollover::Plan;
 use gkdi::{KeyEnvelope, KeyId, ManagedPassword, RootKey};
 
 use super::CLASS;
+use super::kerberos_keys::Name;
 use super::root_keys::RootKeys;
+use crate::account::{PasswordKeys, domain_name, salt};
 use crate::error::win32;
 use crate::{Draft, Error, Object, View};
 
 /// What an account says about its passwords.
 pub(crate) struct Managed {
     pub(super) sid: Sid,
+    name: String,
     interval: u32,
     created: FileTime,
     /// Which keys the stored passwords were derived from.
@@ -46,6 +49,7 @@ impl Managed {
         let damaged = |error: gkdi::EnvelopeError| Error::damaged(&error.to_string());
         Ok(Self {
             sid: sid.ok_or_else(|| Error::damaged("an account has no SID"))?,
+            name: text("sAMAccountName").unwrap_or_default().to_owned(),
             interval: text("msDS-ManagedPasswordInterval").and_then(|days| days.parse().ok()).unwrap_or(0),
             created: text("whenCreated").and_then(|time| FileTime::parse_generalized(time).ok()).unwrap_or(FileTime(0)),
             stored: envelope("msDS-ManagedPasswordId").map_err(damaged)?,
@@ -67,10 +71,22 @@ impl Managed {
     pub(super) fn behind(&self, plan: &Plan) -> u32 {
         match &self.stored {
             Some(stored) if stored.slot == plan.current => 0,
-            Some(stored) if Some(stored.slot) == plan.previous => 1,
-            Some(_) if plan.previous.is_some() => 2,
+            Some(stored) if Some(stored.slot) == plan.replaced => 1,
+            Some(_) if plan.replaced.is_some() => 2,
             _ => 1,
         }
+    }
+
+    /// Whether the stored password is the one in force.
+    pub(crate) fn is_current(&self, account: &Object<'_>) -> Result<bool, Error> {
+        Ok(self.behind(&self.plan(account.view().environment().clock.now())?) == 0)
+    }
+
+    /// The slots whose passwords are to be stored, in this order. Of more than one that were skipped, the one before the present one is
+    /// among them: it opens the door for some minutes.
+    pub(super) fn due(&self, plan: &Plan) -> impl Iterator<Item = KeyId> + use<> {
+        let behind = self.behind(plan);
+        plan.replaced.filter(|_| behind > 1).into_iter().chain((behind > 0).then_some(plan.current))
     }
 
     /// The root key of a slot: the one that was taken when it was first used, else the one to be taken.
@@ -87,10 +103,22 @@ impl Managed {
         Ok(view.inner.gmsa_keys.gmsa_password(self.root(keys, slot)?, slot, &self.sid))
     }
 
+    /// What the Kerberos keys of its passwords are salted with.
+    pub(super) fn salt(&self, view: &View<'_>) -> Result<String, Error> {
+        Ok(salt(&domain_name(view)?, true, &self.name))
+    }
+
+    /// The Kerberos keys of a slot's password.
+    pub(super) fn kerberos_keys(&self, view: &View<'_>, keys: &RootKeys, slot: KeyId) -> Result<PasswordKeys, Error> {
+        let root = self.root(keys, slot)?;
+        let name = Name { account: self.sid, root: root.id, slot, salt: self.salt(view)? };
+        Ok(view.inner.gmsa_kerberos_keys.of(&name, &self.password(view, keys, slot)?))
+    }
+
     /// The passwords that prove the account at a time, the present one first.
     pub(crate) fn accepted(&self, view: &View<'_>, now: FileTime) -> Result<Vec<ManagedPassword>, Error> {
         let (keys, plan) = (RootKeys::load(view)?, self.plan(now)?);
-        let previous = plan.previous.filter(|_| plan.honours_previous(now));
-        std::iter::once(plan.current).chain(previous).map(|slot| self.password(view, &keys, slot)).collect()
+        let replaced = plan.replaced.filter(|_| plan.honours_previous(now));
+        std::iter::once(plan.current).chain(replaced).map(|slot| self.password(view, &keys, slot)).collect()
     }
 }

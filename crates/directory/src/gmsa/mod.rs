@@ -8,6 +8,7 @@
 //!
 //! Specifications: MS-ADTS 3.1.1.4.5.39 (msDS-ManagedPassword), 3.1.1.4.4 (who may read it), MS-GKDI 3.1.4.1.
 
+mod kerberos_keys;
 mod managed;
 mod release;
 mod rollover;
@@ -15,6 +16,7 @@ mod root_keys;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use kerberos_keys::KerberosKeys;
 pub(crate) use managed::Managed;
 pub(crate) use release::constructed;
 pub(crate) use rollover::{created, in_force, kvno};
@@ -23,16 +25,28 @@ pub use root_keys::{RootKeyInfo, create_root_key, root_keys};
 /// The class of these accounts.
 pub(crate) const CLASS: &str = "msDS-GroupManagedServiceAccount";
 
+use dtyp::FileTime;
+
 use crate::{Error, Object};
 
-/// Whether the password before the present one still proves an account: for less than five minutes after the change.
+/// What a managed password means to who has the account's keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    /// Whether the password before the present one still proves the account: for less than five minutes after the change.
+    pub honours_previous: bool,
+    /// Until when all of that holds.
+    pub until: FileTime,
+}
+
+/// How long the keys of a gMSA count; nothing for an account of another class.
 ///
 /// # Errors
 /// When the account is damaged.
-pub fn honours_previous(account: &Object<'_>) -> Result<bool, Error> {
+pub fn validity(account: &Object<'_>) -> Result<Option<Validity>, Error> {
     let now = account.view().environment().clock.now();
-    match Managed::of(account)? {
-        Some(managed) => Ok(managed.plan(now)?.honours_previous(now)),
-        None => Ok(false),
-    }
+    let Some(managed) = Managed::of(account)? else { return Ok(None) };
+    let plan = managed.plan(now)?;
+    let honours_previous = plan.honours_previous(now);
+    let until = if honours_previous { plan.honoured_until() } else { plan.expires };
+    Ok(Some(Validity { honours_previous, until }))
 }

@@ -50,8 +50,9 @@ fn may_read(caller: &Caller, object: &Object<'_>, managed: &Managed) -> Result<b
     let attribute = object.view().schema().attribute("msDS-GroupMSAMembership");
     let stored = attribute.and_then(|attribute| object.value(attribute.id)).ok_or_else(missing)?;
     let descriptor = SecurityDescriptor::from_bytes(stored).map_err(|_| missing())?;
-    let decision =
-        access_check(&descriptor, &caller.token, AccessMask::READ_PROPERTY, &[], Some(&managed.sid)).is_granted();
+    // A descriptor without a list grants everybody everything: of a password nobody means that.
+    let decision = descriptor.dacl.is_some()
+        && access_check(&descriptor, &caller.token, AccessMask::READ_PROPERTY, &[], Some(&managed.sid)).is_granted();
     let reader = caller.token.user();
     tracing::info!(target: "audit", %reader, account = %managed.sid, released = decision, "msDS-ManagedPassword");
     Ok(decision)
@@ -61,9 +62,7 @@ fn blob(object: &Object<'_>, managed: &Managed) -> Result<Zeroizing<Vec<u8>>, Er
     let view = object.view();
     let now = view.environment().clock.now();
     let (keys, plan) = (RootKeys::load(view)?, managed.plan(now)?);
-    if managed.behind(&plan) > 0 {
-        rollover::store_later(view, object.dnt());
-    }
+    rollover::follow_later(view, object.dnt(), managed, &plan)?;
     let (current, previous) = plan.released();
     let (query_interval, unchanged_interval) = plan.intervals(now);
     let blob = ManagedPasswordBlob {

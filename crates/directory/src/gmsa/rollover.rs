@@ -2,23 +2,23 @@
 
 use std::sync::PoisonError;
 
+use gkdi::rollover::Plan;
 use gkdi::{KeyEnvelope, KeyId};
-use secrecy::ExposeSecret;
 
 use super::Managed;
 use super::root_keys::RootKeys;
-use crate::account::{Keys, domain_name, keys_of, salt, set_derived};
+use crate::account::{AccountKey, Keys, domain_name, set};
 use crate::{Dnt, Draft, Error, Object, Update, View};
 
 /// How long a password lasts when nothing is said, in days. MS-ADA2 (msDS-ManagedPasswordInterval).
 const INTERVAL: i64 = 30;
+/// `msDS-SupportedEncryptionTypes`: AES-128 and AES-256. MS-KILE 2.2.7.
+const AES: &str = "24";
 
 /// Hook: a gMSA is being added. Its SID is known already; its first password is derived from it.
 pub(crate) fn created(view: &View<'_>, draft: &mut Draft) -> Result<(), Error> {
-    let name = view.inner.catalogue.known.sam_account_name;
-    if !draft.text(name).is_some_and(|name| name.ends_with('$')) {
-        let comment = "the sAMAccountName of a managed service account ends in $";
-        return Err(Error::constraint(crate::error::win32::DS_CONSTRAINT_VIOLATION, comment));
+    if let Some(attribute) = view.schema().attribute("msDS-SupportedEncryptionTypes") {
+        draft.default_text(attribute.id, AES);
     }
     if let Some(attribute) = view.schema().attribute("msDS-ManagedPasswordInterval")
         && !draft.has(attribute.id)
@@ -27,9 +27,9 @@ pub(crate) fn created(view: &View<'_>, draft: &mut Draft) -> Result<(), Error> {
     }
     let managed = Managed::of_draft(view, draft)?;
     let now = view.environment().clock.now();
-    // Checks the interval too. The account is not made yet: its first slot is the one it is made in.
-    let first = KeyId::at(now);
+    // Checks the interval. The account is not made yet: its first slot is the one it is made in.
     managed.plan(now)?;
+    let first = KeyId::at(now);
     let keys = RootKeys::load(view)?;
     store(view, draft, &managed, &keys, first)
 }
@@ -43,16 +43,17 @@ pub(crate) fn in_force(account: &Object<'_>, stored: Keys) -> Result<Keys, Error
     if behind == 0 {
         return Ok(stored);
     }
-    store_later(view, account.dnt());
     let (roots, kvno) = (RootKeys::load(view)?, stored.kvno.saturating_add(behind));
-    let mut keys = Vec::new();
-    for (slot, kvno) in [(Some(plan.current), kvno), (plan.previous, kvno.saturating_sub(1))] {
-        if let Some(slot) = slot {
-            let text = managed.password(view, &roots, slot)?.kerberos_utf8();
-            keys.extend(keys_of(kvno, text.expose_secret(), &stored.salt));
+    let mut keys: Vec<AccountKey> =
+        managed.kerberos_keys(view, &roots, plan.current)?.with_version(kvno).collect();
+    match plan.replaced {
+        Some(skipped) if behind > 1 => {
+            keys.extend(managed.kerberos_keys(view, &roots, skipped)?.with_version(kvno.saturating_sub(1)));
         }
+        _ => keys.extend(stored.keys.into_iter().filter(|key| key.kvno == stored.kvno)),
     }
-    Ok(Keys { kvno, salt: stored.salt, keys })
+    store_later(view, account.dnt());
+    Ok(Keys { kvno, salt: managed.salt(view)?, keys })
 }
 
 /// The version of the password in force, when what is stored has this one.
@@ -62,8 +63,21 @@ pub(crate) fn kvno(account: &Object<'_>, stored: u32) -> Result<u32, Error> {
     Ok(stored.saturating_add(managed.behind(&plan)))
 }
 
-/// Has the passwords in force stored, without waiting for it. Who asks while that is under way asks for nothing.
-pub(super) fn store_later(view: &View<'_>, account: Dnt) {
+/// Has the passwords in force stored, without waiting for it, if they are not. Their Kerberos keys are derived here: the writer, who
+/// has them to store, has others waiting.
+pub(super) fn follow_later(view: &View<'_>, account: Dnt, managed: &Managed, plan: &Plan) -> Result<(), Error> {
+    if managed.behind(plan) > 0 {
+        let roots = RootKeys::load(view)?;
+        for slot in managed.due(plan) {
+            managed.kerberos_keys(view, &roots, slot)?;
+        }
+        store_later(view, account);
+    }
+    Ok(())
+}
+
+/// Who asks while that is under way asks for nothing.
+fn store_later(view: &View<'_>, account: Dnt) {
     let inner = view.inner;
     if !inner.rolling.lock().unwrap_or_else(PoisonError::into_inner).insert(account) {
         return;
@@ -82,11 +96,8 @@ fn follow(account: Dnt) -> Update {
             let managed = Managed::of_draft(view, draft)?;
             let now = view.environment().clock.now();
             let plan = managed.plan(now)?;
-            let behind = managed.behind(&plan);
             let keys = RootKeys::load(view)?;
-            // Of more than one that were skipped, the one before the present one is derived too: it opens the door for some minutes.
-            let skipped = plan.previous.filter(|_| behind > 1);
-            for slot in skipped.into_iter().chain((behind > 0).then_some(plan.current)) {
+            for slot in managed.due(&plan) {
                 store(view, draft, &managed, &keys, slot)?;
             }
             Ok(())
@@ -101,9 +112,8 @@ fn store(view: &View<'_>, draft: &mut Draft, managed: &Managed, keys: &RootKeys,
     let id = |name| view.schema().attribute(name).map(|attribute| attribute.id).ok_or_else(missing);
     let password = managed.password(view, keys, slot)?;
     let domain = domain_name(view)?;
-    let name = draft.text(view.inner.catalogue.known.sam_account_name).unwrap_or_default().to_owned();
-    let salt = salt(&domain, draft, &name);
-    set_derived(view, draft, &password, salt)?;
+    let kerberos_keys = managed.kerberos_keys(view, keys, slot)?;
+    set(view, draft, &password.nt_hash(), &kerberos_keys, managed.salt(view)?)?;
     let (current, previous) = (id("msDS-ManagedPasswordId")?, id("msDS-ManagedPasswordPreviousId")?);
     let before = draft.values(current).to_vec();
     draft.set(previous, before);

@@ -103,7 +103,8 @@ impl<'e> Emitter<'e> {
             }
             return Ok(());
         }
-        if !reading.may_read(object, attribute) {
+        // A managed password is given by a descriptor of its own. MS-ADTS 3.1.1.4.4.
+        if attribute.id != known.managed_password && !reading.may_read(object, attribute) {
             return Ok(());
         }
         if attribute.id == known.distinguished_name {

@@ -11,7 +11,7 @@ use schema::AttrId;
 use super::Planner;
 use super::draft::{Draft, LinkEdit};
 use crate::error::win32;
-use crate::{Error, Problem};
+use crate::{Error, Problem, gmsa};
 
 /// The bits of `userAccountControl`. MS-ADTS 2.2.16.
 #[allow(missing_docs, reason = "the names are the documentation")]
@@ -71,6 +71,19 @@ fn default_control(draft: &Draft) -> i64 {
     } else {
         uac::NORMAL | uac::ACCOUNT_DISABLE | uac::PASSWORD_NOT_REQUIRED
     }
+}
+
+/// A group managed service account is a computer's kind of account, in name and type.
+fn check_managed(name: &str, control: i64) -> Result<(), Error> {
+    if !name.ends_with('$') {
+        let comment = "the sAMAccountName of a group managed service account must be given, and end in $";
+        return Err(Error::constraint(win32::DS_CONSTRAINT_VIOLATION, comment));
+    }
+    if control & uac::ACCOUNT_TYPES != uac::WORKSTATION_TRUST {
+        let comment = "userAccountControl of a group managed service account is 4096 (WORKSTATION_TRUST_ACCOUNT)";
+        return Err(Error::constraint(win32::INVALID_PARAMETER, comment));
+    }
+    Ok(())
 }
 
 impl Planner<'_> {
@@ -164,14 +177,19 @@ impl Planner<'_> {
         let before =
             draft.stored.get(&known.user_account_control).and_then(|values| crate::matching::integer(values.first()?));
         let mut control = given & !uac::COMPUTED;
+        let is_managed = draft.is_a(gmsa::CLASS);
         if control & uac::ACCOUNT_TYPES == 0 {
-            control |= before.map_or(uac::NORMAL, |before| before & uac::ACCOUNT_TYPES);
+            let usual = if is_managed { uac::WORKSTATION_TRUST } else { uac::NORMAL };
+            control |= before.map_or(usual, |before| before & uac::ACCOUNT_TYPES);
         }
         if (control & uac::ACCOUNT_TYPES).count_ones() != 1 {
             return Err(Error::constraint(
                 win32::INVALID_PARAMETER,
                 "userAccountControl must name one type of account",
             ));
+        }
+        if is_managed {
+            check_managed(draft.text(known.sam_account_name).unwrap_or_default(), control)?;
         }
         let gained = control & !before.unwrap_or(0);
         if gained & uac::POWERFUL != 0

@@ -1,7 +1,7 @@
 //! What a value must be like before it is stored. MS-ADTS 3.1.1.5.2.3 (syntaxes, ranges, one value or many), 3.1.1.2.2.2 (syntaxes).
 
-use dtyp::{FileTime, Sid};
-use schema::Attribute;
+use dtyp::{FileTime, SecurityDescriptor, Sid};
+use schema::{Attribute, Syntax};
 
 use super::Planner;
 use crate::error::{printable, win32};
@@ -102,6 +102,9 @@ fn plain(kind: Kind, attribute: &Attribute, value: &[u8]) -> Result<Vec<u8>, Err
         Kind::Text | Kind::Oid if value.is_empty() => return Err(bad()),
         Kind::Text | Kind::Oid => text()?.as_bytes().to_vec(),
         Kind::ExactText if !value.is_ascii() || value.is_empty() => return Err(bad()),
+        Kind::Opaque if attribute.syntax == Syntax::SecurityDescriptor && SecurityDescriptor::from_bytes(value).is_err() => {
+            return Err(bad());
+        }
         Kind::ExactText | Kind::Octets | Kind::Opaque | Kind::Name => value.to_vec(),
     };
     in_range(kind, attribute, &stored)?;
@@ -115,7 +118,7 @@ fn in_range(kind: Kind, attribute: &Attribute, stored: &[u8]) -> Result<(), Erro
         Kind::Text | Kind::ExactText => {
             String::from_utf8_lossy(stored).encode_utf16().count().try_into().unwrap_or(i64::MAX)
         }
-        Kind::Octets => stored.len().try_into().unwrap_or(i64::MAX),
+        Kind::Octets | Kind::Opaque => stored.len().try_into().unwrap_or(i64::MAX),
         _ => return Ok(()),
     };
     let low = attribute.range_lower.is_none_or(|lower| size >= i64::from(lower));

@@ -1,8 +1,6 @@
 //! An account is read from its object in the directory, and what a PAC says of it is made. MS-KILE 3.3.5.6.3; MS-PAC 2.5, 2.10.
 
-use std::time::Duration;
-
-use directory::{Directory, Dnt, Object, View, account};
+use directory::{Directory, Dnt, Object, View, account, gmsa};
 use dtyp::{FileTime, Sid, rid};
 use kerberos::crypto::Etype;
 use kerberos::pac::{GROUP_ATTRIBUTES, GroupMembership, LogonInfo, SidAndAttributes, UpnDnsInfo};
@@ -28,11 +26,6 @@ const RESOURCE_GROUP_ATTRIBUTES: u32 = GROUP_ATTRIBUTES | 0x2000_0000;
 const NO_SID_COMPRESSION: i64 = 0x8_0000;
 /// An interval of this many ticks, or of none, is for ever. MS-SAMR 3.1.1.7.
 const FOR_EVER: u64 = i64::MIN.unsigned_abs();
-
-/// The class of group managed service accounts.
-const GMSA: &str = "msDS-GroupManagedServiceAccount";
-/// How long the password before opens the door still.
-const PREVIOUS_PASSWORD: Duration = Duration::from_secs(300);
 
 /// `userAccountControl` in the directory's numbers and in the SAM's. MS-SAMR 3.1.5.14.2.
 const SAM_CONTROL: &[(u32, u32)] = &[
@@ -146,23 +139,24 @@ impl Reader {
         }
     }
 
-    /// An account, and whether it stays like that until the directory changes.
-    pub(super) fn account(
-        &self,
-        view: &View<'_>,
-        dnt: Dnt,
-        now: FileTime,
-    ) -> Result<Option<(Account, bool)>, Unavailable> {
+    /// An account, and until when it stays like that if the directory does not change.
+    pub(super) fn account(&self, view: &View<'_>, dnt: Dnt) -> Result<Option<(Account, FileTime)>, Unavailable> {
         let Some(object) = view.object(dnt)?.filter(|object| object.is_a("user") && !object.is_deleted()) else {
             return Ok(None);
         };
-        let (keys, salt) = self.keys(view, &object, now)?;
-        let account = self.read(view, &object, keys, salt)?;
-        Ok(account.map(|account| (account, !object.is_a(GMSA))))
+        let managed = gmsa::validity(&object)?;
+        let (keys, salt) = self.keys(view, &object, managed.is_some_and(|managed| managed.honours_previous))?;
+        let mut account = self.read(view, &object, keys, salt)?;
+        if let (Some(account), true) = (&mut account, managed.is_some()) {
+            // Guessing 256 random bytes needs no stopping; who locks a service out stops all of it.
+            account.locked_until = None;
+        }
+        let until = managed.map_or(FileTime::NEVER, |managed| managed.until);
+        Ok(account.map(|account| (account, until)))
     }
 
     /// The account of the ticket-granting service.
-    pub(super) fn ticket_granting(&self, view: &View<'_>, _now: FileTime) -> Result<Account, Unavailable> {
+    pub(super) fn ticket_granting(&self, view: &View<'_>) -> Result<Account, Unavailable> {
         let missing = || missing("krbtgt");
         let sid = self.domain.with_rid(rid::KRBTGT).map_err(|_| missing())?;
         let dnt = view.by_sid(&sid)?.ok_or_else(missing)?;
@@ -172,13 +166,12 @@ impl Reader {
         self.read(view, &object, split(stored, true), salt)?.ok_or_else(missing)
     }
 
-    /// The keys that an account proves itself with.
-    fn keys(&self, view: &View<'_>, object: &Object<'_>, now: FileTime) -> Result<(Keys, String), Unavailable> {
+    /// The keys that an account proves itself with. Who reads a managed password reads it before or after it changes, so for some
+    /// minutes the one before counts too. MS-ADTS 3.1.1.4.5.39.
+    fn keys(&self, view: &View<'_>, object: &Object<'_>, previous: bool) -> Result<(Keys, String), Unavailable> {
         let Some(stored) = account::keys(view, object)? else { return Ok((Keys::default(), String::new())) };
         let salt = stored.salt.clone();
-        let since = FileTime(ticks(object, self.pwd_last_set));
-        // Who reads a managed password reads it before or after it changes. MS-ADTS 3.1.1.4.5.39.
-        let mut keys = split(stored, object.is_a(GMSA) && now < since.saturating_add(PREVIOUS_PASSWORD));
+        let mut keys = split(stored, previous);
         // AES for everybody: an account can choose which, not whether.
         let chosen = object.integer(self.supported_etypes).unwrap_or(0);
         let is_chosen = |etype| match etype {

@@ -90,10 +90,13 @@ pub(crate) struct DirectoryPrincipals {
 #[derive(Default)]
 struct Remembered {
     at: Usn,
-    clients: HashMap<PrincipalName, Arc<Account>>,
-    services: HashMap<PrincipalName, Arc<Account>>,
+    clients: Accounts,
+    services: Accounts,
     krbtgt: Option<Arc<Account>>,
 }
+
+/// Accounts by name, each with the time until when it is like that: managed passwords change without a change of the directory.
+type Accounts = HashMap<PrincipalName, (FileTime, Arc<Account>)>;
 
 /// What an account is looked up as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,18 +106,19 @@ enum Role {
 }
 
 impl Remembered {
-    fn of(&mut self, role: Role) -> &mut HashMap<PrincipalName, Arc<Account>> {
+    fn of(&mut self, role: Role) -> &mut Accounts {
         match role {
             Role::Client => &mut self.clients,
             Role::Service => &mut self.services,
         }
     }
 
-    fn get(&self, role: Role, name: &PrincipalName) -> Option<&Arc<Account>> {
-        match role {
-            Role::Client => self.clients.get(name),
-            Role::Service => self.services.get(name),
-        }
+    fn get(&self, role: Role, name: &PrincipalName, now: FileTime) -> Option<&Arc<Account>> {
+        let accounts = match role {
+            Role::Client => &self.clients,
+            Role::Service => &self.services,
+        };
+        accounts.get(name).filter(|(until, _)| now < *until).map(|(_, account)| account)
     }
 
     /// Forgets what is older than `now`. What is younger stays: then the snapshot that asks is of the past.
@@ -143,7 +147,7 @@ impl DirectoryPrincipals {
         {
             let remembered = self.remembered.read().unwrap_or_else(PoisonError::into_inner);
             if remembered.at == usn
-                && let Some(account) = remembered.get(role, name)
+                && let Some(account) = remembered.get(role, name, now)
             {
                 return Ok(Some(Arc::clone(account)));
             }
@@ -153,17 +157,15 @@ impl DirectoryPrincipals {
             Role::Service => self.find_service(&view, name)?,
         };
         let Some(found) = found else { return Ok(None) };
-        let Some((account, lasting)) = self.reader.account(&view, found, now)? else { return Ok(None) };
+        let Some((account, until)) = self.reader.account(&view, found)? else { return Ok(None) };
         let account = Arc::new(account);
-        if lasting {
-            let mut remembered = self.remembered.write().unwrap_or_else(PoisonError::into_inner);
-            if remembered.is_at(usn) {
-                let accounts = remembered.of(role);
-                if accounts.len() >= REMEMBERED {
-                    accounts.clear();
-                }
-                accounts.insert(name.clone(), Arc::clone(&account));
+        let mut remembered = self.remembered.write().unwrap_or_else(PoisonError::into_inner);
+        if remembered.is_at(usn) {
+            let accounts = remembered.of(role);
+            if accounts.len() >= REMEMBERED {
+                accounts.clear();
             }
+            accounts.insert(name.clone(), (until, Arc::clone(&account)));
         }
         Ok(Some(account))
     }
@@ -229,7 +231,7 @@ impl DirectoryPrincipals {
         }
     }
 
-    fn ticket_granting(&self, now: FileTime) -> Result<Arc<Account>, Unavailable> {
+    fn ticket_granting(&self) -> Result<Arc<Account>, Unavailable> {
         let view = self.directory.read()?;
         let usn = view.highest_usn()?;
         {
@@ -240,7 +242,7 @@ impl DirectoryPrincipals {
                 return Ok(Arc::clone(account));
             }
         }
-        let account = Arc::new(self.reader.ticket_granting(&view, now)?);
+        let account = Arc::new(self.reader.ticket_granting(&view)?);
         let mut remembered = self.remembered.write().unwrap_or_else(PoisonError::into_inner);
         if remembered.is_at(usn) {
             remembered.krbtgt = Some(Arc::clone(&account));
@@ -262,7 +264,7 @@ impl Principals for DirectoryPrincipals {
         self.look_up(Role::Service, name, now)
     }
 
-    fn krbtgt(&self, now: FileTime) -> Result<Arc<Account>, Unavailable> {
-        self.ticket_granting(now)
+    fn krbtgt(&self, _now: FileTime) -> Result<Arc<Account>, Unavailable> {
+        self.ticket_granting()
     }
 }
