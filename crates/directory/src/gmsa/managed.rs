@@ -103,6 +103,18 @@ impl Managed {
         Ok(view.inner.gmsa_keys.gmsa_password(self.root(keys, slot)?, slot, &self.sid))
     }
 
+    /// The password of a slot before, if it can still be derived: the present one does not depend on its root key.
+    pub(super) fn earlier_password(
+        &self,
+        view: &View<'_>,
+        keys: &RootKeys,
+        slot: Option<KeyId>,
+    ) -> Option<ManagedPassword> {
+        self.password(view, keys, slot?)
+            .inspect_err(|error| tracing::warn!(account = %self.sid, %error, "the password before is lost"))
+            .ok()
+    }
+
     /// What the Kerberos keys of its passwords are salted with.
     pub(super) fn salt(&self, view: &View<'_>) -> Result<String, Error> {
         Ok(salt(&domain_name(view)?, true, &self.name))
@@ -118,7 +130,8 @@ impl Managed {
     /// The passwords that prove the account at a time, the present one first.
     pub(crate) fn accepted(&self, view: &View<'_>, now: FileTime) -> Result<Vec<ManagedPassword>, Error> {
         let (keys, plan) = (RootKeys::load(view)?, self.plan(now)?);
-        let replaced = plan.replaced.filter(|_| plan.honours_previous(now));
-        std::iter::once(plan.current).chain(replaced).map(|slot| self.password(view, &keys, slot)).collect()
+        let mut accepted = vec![self.password(view, &keys, plan.current)?];
+        accepted.extend(self.earlier_password(view, &keys, plan.replaced.filter(|_| plan.honours_previous(now))));
+        Ok(accepted)
     }
 }

@@ -67,7 +67,7 @@ fn blob(object: &Object<'_>, managed: &Managed) -> Result<Zeroizing<Vec<u8>>, Er
     let (query_interval, unchanged_interval) = plan.intervals(now);
     let blob = ManagedPasswordBlob {
         current: managed.password(view, &keys, current)?,
-        previous: previous.map(|slot| managed.password(view, &keys, slot)).transpose()?,
+        previous: managed.earlier_password(view, &keys, previous),
         query_interval,
         unchanged_interval,
     };

@@ -44,8 +44,7 @@ pub(crate) fn in_force(account: &Object<'_>, stored: Keys) -> Result<Keys, Error
         return Ok(stored);
     }
     let (roots, kvno) = (RootKeys::load(view)?, stored.kvno.saturating_add(behind));
-    let mut keys: Vec<AccountKey> =
-        managed.kerberos_keys(view, &roots, plan.current)?.with_version(kvno).collect();
+    let mut keys: Vec<AccountKey> = managed.kerberos_keys(view, &roots, plan.current)?.with_version(kvno).collect();
     match plan.replaced {
         Some(skipped) if behind > 1 => {
             keys.extend(managed.kerberos_keys(view, &roots, skipped)?.with_version(kvno.saturating_sub(1)));

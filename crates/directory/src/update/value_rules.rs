@@ -102,7 +102,9 @@ fn plain(kind: Kind, attribute: &Attribute, value: &[u8]) -> Result<Vec<u8>, Err
         Kind::Text | Kind::Oid if value.is_empty() => return Err(bad()),
         Kind::Text | Kind::Oid => text()?.as_bytes().to_vec(),
         Kind::ExactText if !value.is_ascii() || value.is_empty() => return Err(bad()),
-        Kind::Opaque if attribute.syntax == Syntax::SecurityDescriptor && SecurityDescriptor::from_bytes(value).is_err() => {
+        Kind::Opaque
+            if attribute.syntax == Syntax::SecurityDescriptor && SecurityDescriptor::from_bytes(value).is_err() =>
+        {
             return Err(bad());
         }
         Kind::ExactText | Kind::Octets | Kind::Opaque | Kind::Name => value.to_vec(),

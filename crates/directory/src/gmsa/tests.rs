@@ -1,1 +1,0 @@
-//! Managed passwords over months, under a clock of the test's own.
