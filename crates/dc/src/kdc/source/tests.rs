@@ -12,6 +12,8 @@ use kerberos::pac::{LogonInfo, UpnDnsInfo};
 use super::*;
 use crate::kdc::control;
 
+mod gmsa;
+
 const PASSWORD: &str = "Rosinen 4711";
 const PEOPLE: &str = "CN=Users,DC=contoso,DC=com";
 
@@ -32,7 +34,7 @@ impl Domain {
             dc_name: "dc1".into(),
             admin_password: PASSWORD.to_owned().into(),
             loopback: true,
-            kds_root_key: false,
+            kds_root_key: true,
         };
         let environment = Environment { clock: clock.clone(), random: Arc::new(SystemRandom) };
         let directory = provision(folder.path(), &wanted, environment).unwrap();
