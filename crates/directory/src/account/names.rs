@@ -50,9 +50,30 @@ fn by_attribute(view: &View<'_>, attribute: &str, value: &str) -> Result<Option<
     }
 }
 
-/// Whether a domain's name, DNS or NetBIOS, is this domain's. The first label stands for the NetBIOS name.
+/// Whether a domain's name, DNS or NetBIOS, is this domain's.
 fn is_own(view: &View<'_>, domain: &str) -> Result<bool, Error> {
-    let own = domain_name(view)?;
-    let label = own.split('.').next().unwrap_or_default();
-    Ok(domain.eq_ignore_ascii_case(&own) || domain.eq_ignore_ascii_case(label))
+    let dns = domain_name(view)?;
+    if domain.eq_ignore_ascii_case(&dns) {
+        return Ok(true);
+    }
+    // Where no partition says it, as before a domain is complete, it is the first label.
+    let netbios = match netbios_name(view)? {
+        Some(name) => name,
+        None => dns.split('.').next().unwrap_or_default().to_owned(),
+    };
+    Ok(domain.eq_ignore_ascii_case(&netbios))
+}
+
+/// What the partitions container calls the domain. MS-ADTS 6.1.1.2.1.1.3 (nETBIOSName).
+fn netbios_name(view: &View<'_>) -> Result<Option<String>, Error> {
+    let attribute = |name: &str| view.schema().attribute(name);
+    let (Some(context), Some(netbios)) = (attribute("nCName"), attribute("nETBIOSName")) else { return Ok(None) };
+    let mut naming = Vec::new();
+    view.each_naming(context, view.domain()?, |dnt| naming.push(dnt))?;
+    for dnt in naming {
+        if let Some(cross_ref) = view.object(dnt)?.filter(|object| object.is_a("crossRef") && !object.is_deleted()) {
+            return Ok(cross_ref.text(netbios.id).map(str::to_owned));
+        }
+    }
+    Ok(None)
 }

@@ -71,6 +71,20 @@ fn administrator_logs_on_and_is_one() {
 }
 
 #[test]
+fn the_netbios_name_is_the_one_that_was_chosen() {
+    let folder = tempfile::tempdir().unwrap();
+    let wanted = Provision { netbios: "CORP".into(), ..wanted() };
+    let directory = provision(folder.path(), &wanted, environment().0).unwrap();
+    let view = directory.read().unwrap();
+    for name in ["CORP\\Administrator", "corp\\administrator", "contoso.com\\Administrator", "Administrator@corp"] {
+        assert!(find(&view, name).unwrap().is_some(), "{name}");
+    }
+    for name in ["CONTOSO\\Administrator", "Administrator@contoso", "\\Administrator"] {
+        assert_eq!(find(&view, name).unwrap(), None, "{name}");
+    }
+}
+
+#[test]
 fn the_kdc_and_the_domain_controller_have_keys_and_the_guest_has_no_way_in() {
     let (directory, _folder) = new_domain();
     let view = directory.read().unwrap();

@@ -78,14 +78,14 @@ impl Scene {
     }
 
     /// An AS exchange as the gMSA: the version of the key of the reply, or the refusal.
-    fn log_on(&self, password: &ManagedPassword, etype: Etype) -> Result<Option<u32>, KrbError> {
+    fn log_on(&self, password: &ManagedPassword, etype: Etype) -> Result<Option<u32>, Box<KrbError>> {
         let now = self.domain.now();
         let key = key_of(password, etype);
         let sealed = key.encrypt(usage::PA_ENC_TIMESTAMP, &pa_enc_timestamp(now.into(), 0), &SystemRandom);
         let proof = PaData { kind: pa::ENC_TIMESTAMP, value: EncryptedData::new(etype, None, sealed).encode() };
         let reply = self.ask(vec![proof], etype);
         if let Ok(error) = KrbError::decode(&reply) {
-            return Err(error);
+            return Err(Box::new(error));
         }
         let reply = AsRep::decode(&reply).unwrap();
         let part =
