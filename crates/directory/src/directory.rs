@@ -13,7 +13,7 @@ use crate::dn_cache::DnCache;
 use crate::secrets::SecretBox;
 use crate::store::{Counters, Store, create_key, read_key};
 use crate::update::writer::{Request, Writer};
-use crate::{Applied, Caller, Dnt, Error, Update, View};
+use crate::{Applied, Caller, Dnt, Error, Update, View, account};
 
 /// What a directory takes from the world: the time and randomness.
 #[derive(Clone)]
@@ -74,6 +74,8 @@ pub(crate) struct Inner {
     pub(crate) gmsa_keys: gkdi::KeyCache,
     /// What such passwords make.
     pub(crate) gmsa_kerberos_keys: crate::gmsa::KerberosKeys,
+    /// Keys of passwords that are on their way to the writer.
+    pub(crate) prepared_keys: crate::account::Prepared,
     /// The accounts whose password is just being stored.
     pub(crate) rolling: Arc<Mutex<HashSet<Dnt>>>,
     /// The way to the writer, for what a reader found to be due.
@@ -151,6 +153,7 @@ impl Directory {
             invocation,
             gmsa_keys: gkdi::KeyCache::default(),
             gmsa_kerberos_keys: crate::gmsa::KerberosKeys::default(),
+            prepared_keys: crate::account::Prepared::default(),
             rolling: Arc::default(),
             writer: OnceLock::new(),
         });
@@ -174,11 +177,28 @@ impl Directory {
         self.writer.submit(Box::new(Request { caller, update, done: Box::new(done) }));
     }
 
+    /// Whether an update sets a password, so that it is better [prepared](Self::prepare) before it is submitted.
+    #[must_use]
+    pub fn wants_preparation(update: &Update) -> bool {
+        account::sets_password(update)
+    }
+
+    /// Makes the keys of a password that an update sets: some milliseconds of work that the writer need not do then.
+    pub fn prepare(&self, caller: &Caller, update: &Update) {
+        if !account::sets_password(update) {
+            return;
+        }
+        if let Err(error) = self.read().and_then(|view| account::prepare(&view, caller, update)) {
+            tracing::warn!(%error, "a password's keys could not be made before its turn");
+        }
+    }
+
     /// Does an update and waits until it is on disk. Blocks: not for the async runtime.
     ///
     /// # Errors
     /// When the update breaks a rule, the caller may not do it, or the store fails.
     pub fn apply(&self, caller: &Caller, update: Update) -> Result<Applied, Error> {
+        self.prepare(caller, &update);
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         let done = Box::new(move |result| {
             // Nobody waits any more when this fails: then nobody needs the answer.

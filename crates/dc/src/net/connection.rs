@@ -76,7 +76,7 @@ impl Connection {
                     }
                 }
                 Then::Send => self.send().await?,
-                Then::Submit(submit) => self.submit(*submit),
+                Then::Submit(submit) => self.submit(*submit).await?,
                 Then::Await => {
                     self.send().await?;
                     if let Some(finished) = self.finished.1.recv().await {
@@ -132,13 +132,25 @@ impl Connection {
         Ok(())
     }
 
-    fn submit(&self, submit: Submit) {
+    /// What is read after it waits for a password's keys, but nobody else does.
+    async fn submit(&self, submit: Submit) -> io::Result<()> {
+        let submit = if directory::Directory::wants_preparation(&submit.update) {
+            let directory = self.server.directory.clone();
+            let prepare = move || {
+                directory.prepare(&submit.caller, &submit.update);
+                submit
+            };
+            tokio::task::spawn_blocking(prepare).await.map_err(io::Error::other)?
+        } else {
+            submit
+        };
         let Submit { id, kind, caller, update } = submit;
         let sender = self.finished.0.clone();
         self.server.directory.submit(caller, update, move |result| {
             // Nobody waits any more when this fails.
             let _ = sender.send(Finished { id, kind, result });
         });
+        Ok(())
     }
 
     /// Runs a long search in slices on another thread; what a slice found is sent before the next. Whether the peer is still there.

@@ -9,6 +9,7 @@ mod credentials;
 mod logon;
 mod names;
 mod password;
+mod prepared;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -23,6 +24,7 @@ pub(crate) use credentials::{PasswordKeys, set};
 pub use logon::{LogonFailure, authenticate};
 pub use names::find;
 pub(crate) use password::{domain_name, salt};
+pub(crate) use prepared::{Prepared, prepare, sets_password};
 pub use token::token;
 
 /// The keys of an account, current and previous: those in force now.

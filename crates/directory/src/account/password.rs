@@ -4,7 +4,7 @@ use ldap::{Dn, ResultCode};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::credentials::{PasswordKeys, nt_hash, set};
+use super::credentials::{nt_hash, set};
 use crate::error::win32;
 use crate::update::PasswordWrite;
 use crate::{Draft, Error, View, gmsa};
@@ -27,13 +27,11 @@ pub(super) fn write(view: &View<'_>, draft: &mut Draft, write: &PasswordWrite<'_
         }
     };
     let utf16 = unquote(new)?;
-    let units: Zeroizing<Vec<u16>> =
-        Zeroizing::new(utf16.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit)).collect());
-    let text = Zeroizing::new(String::from_utf16_lossy(&units));
+    let text = text_of(&utf16);
     let name = draft_text(view, draft, "sAMAccountName").unwrap_or_default().to_owned();
     check_policy(view, &text, &name)?;
     let salt = salt(&domain_name(view)?, draft.is_a("computer"), &name);
-    let keys = PasswordKeys::new(&text, &salt);
+    let keys = view.inner.prepared_keys.take(&text, &salt);
     set(view, draft, &nt_hash(&utf16), &keys, salt)?;
     if let Some(attribute) = view.schema().attribute("pwdLastSet") {
         let now = view.environment().clock.now();
@@ -42,8 +40,17 @@ pub(super) fn write(view: &View<'_>, draft: &mut Draft, write: &PasswordWrite<'_
     Ok(())
 }
 
+/// A password as text; what is none of it becomes U+FFFD.
+pub(super) fn text_of(utf16: &[u8]) -> Zeroizing<String> {
+    let units = utf16.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit));
+    // A unit becomes at most three bytes: the text never moves while it grows, and so leaves no copy behind.
+    let mut text = Zeroizing::new(String::with_capacity(utf16.len() / 2 * 3));
+    text.extend(char::decode_utf16(units).map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER)));
+    text
+}
+
 /// UTF-16LE between quotation marks.
-fn unquote(value: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+pub(super) fn unquote(value: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
     let inner = value.strip_prefix(b"\"\0").and_then(|rest| rest.strip_suffix(b"\"\0"));
     match inner.filter(|inner| inner.len().is_multiple_of(2) && inner.len() <= LONGEST) {
         Some(inner) => Ok(Zeroizing::new(inner.to_vec())),

@@ -99,6 +99,51 @@ fn keys_are_made_of_the_password_and_their_version_rises() {
     assert_eq!(domain.entry(ALICE, &["msDS-KeyVersionNumber"]).value("msDS-KeyVersionNumber"), "2");
 }
 
+#[test]
+fn keys_are_made_before_the_writer_s_turn_and_are_right_whatever_happens_meanwhile() {
+    let domain = TestDomain::new();
+    let set = |password: &str| {
+        let attribute = Attribute::new("unicodePwd", [quoted(password)]);
+        let change = crate::Modification { kind: ModificationKind::Replace, attribute };
+        crate::Update::Modify { dn: ALICE.parse().unwrap(), changes: vec![change], permissive: false, sd_flags: None }
+    };
+    let waiting = || domain.directory.inner.prepared_keys.len();
+    let current = |applied: &Applied| {
+        let view = domain.directory.read().unwrap();
+        keys(&view, &view.object(applied.dnt).unwrap().unwrap()).unwrap().unwrap().keys[0].key.clone()
+    };
+    let applied = alice(&domain);
+    assert_eq!(waiting(), 0, "what an add brings is used");
+    let expected =
+        |password: &str, salt: &str| Key::from_password(Etype::Aes256, password.as_bytes(), salt.as_bytes(), 4096);
+    let update = set("Mandeln 0815");
+    domain.directory.prepare(&TestDomain::admin(), &update);
+    assert_eq!(waiting(), 1);
+    // Renamed before its turn comes: the salt is another.
+    domain.modify(ALICE, &[(ModificationKind::Replace, "sAMAccountName", &["alicia"])]).unwrap();
+    domain.directory.apply(&TestDomain::admin(), update).unwrap();
+    assert_eq!(current(&applied), expected("Mandeln 0815", "CONTOSO.COMalicia"));
+    assert_eq!(waiting(), 1, "what was made in vain");
+    let mut unsealed = TestDomain::admin();
+    unsealed.sealed = false;
+    domain.directory.prepare(&unsealed, &set("Mandeln 0816"));
+    assert_eq!(waiting(), 1, "what is going to be refused costs nothing");
+    for (name, class) in [("web1$", "computer"), ("svc$", "msDS-ManagedServiceAccount"), ("bob$", "user")] {
+        let attributes = vec![
+            attribute("objectClass", &[class]),
+            attribute("sAMAccountName", &[name]),
+            Attribute::new("unicodePwd", [quoted("Mandeln 0815")]),
+        ];
+        let made = domain.add(&format!("CN={class},{}", crate::testing::PEOPLE), attributes).unwrap();
+        assert_eq!(waiting(), 1, "{class}");
+        let salt = match class {
+            "user" => format!("CONTOSO.COM{name}"),
+            _ => format!("CONTOSO.COMhost{}.contoso.com", name.trim_end_matches('$')),
+        };
+        assert_eq!(current(&made), expected("Mandeln 0815", &salt), "{class}");
+    }
+}
+
 fn write_password(domain: &TestDomain, steps: &[(ModificationKind, Vec<u8>)]) -> Result<Applied, Error> {
     let changes = steps.iter().map(|(kind, value)| crate::Modification {
         kind: *kind,
