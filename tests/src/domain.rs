@@ -10,7 +10,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use dtyp::Sid;
 use tempfile::TempDir;
 
-use crate::people::{ADMIN_PASSWORD, BASE};
+use crate::people::{ADMIN_PASSWORD, BASE, unicode_pwd};
 use crate::{Tool, pando, template};
 
 /// How a client reaches LDAP.
@@ -31,6 +31,8 @@ pub struct Ports {
     pub ldap: SocketAddr,
     /// LDAP over TLS.
     pub ldaps: SocketAddr,
+    /// Kerberos, UDP and TCP.
+    pub kerberos: SocketAddr,
 }
 
 /// A running domain `contoso.com` with the people of the story in it. Its process ends with it.
@@ -46,6 +48,13 @@ impl Domain {
     pub fn start() -> Self {
         let folder = TempDir::new().expect("a temporary folder can be made");
         template::copy_to(&folder.path().join("data"));
+        Self::run(folder)
+    }
+
+    /// A fresh domain of the same name with other keys, and nobody in it but Administrator.
+    pub fn stranger() -> Self {
+        let folder = TempDir::new().expect("a temporary folder can be made");
+        template::provision(folder.path());
         Self::run(folder)
     }
 
@@ -147,6 +156,18 @@ impl Domain {
         self.tool("kinit").arg(principal).input(format!("{password}\n"))
     }
 
+    /// Has the administrator set the password of somebody in Engineering.
+    pub fn reset_password(&self, name: &str, password: &str) {
+        self.replace(name, &unicode_pwd(password));
+    }
+
+    /// Has the administrator replace one attribute of somebody in Engineering, given as a line of LDIF.
+    pub fn replace(&self, name: &str, line: &str) {
+        let attribute = line.split(':').next().unwrap_or_default();
+        let change = format!("dn: CN={name},OU=Engineering,{BASE}\nchangetype: modify\nreplace: {attribute}\n{line}\n");
+        self.as_admin("ldapmodify", Transport::Ldaps).input(change).ok();
+    }
+
     /// The SID of the account with that sAMAccountName.
     pub fn sid_of(&self, account: &str) -> Sid {
         let found = self.search_as_admin().args([&format!("(sAMAccountName={account})"), "objectSid"]).ok();
@@ -158,7 +179,19 @@ impl Domain {
         format!("{scheme}://localhost:{}", address.port())
     }
 
+    /// Writes the Kerberos configuration anew, with more lines among its `[libdefaults]`.
+    pub fn configure_kerberos(&self, more: &str) {
+        let text = format!(
+            "[libdefaults]\n default_realm = CONTOSO.COM\n dns_lookup_kdc = false\n dns_lookup_realm = false\n \
+             dns_canonicalize_hostname = false\n rdns = false\n{more}\n[realms]\n CONTOSO.COM = {{\n  kdc = {}\n }}\n\n\
+             [domain_realm]\n localhost = CONTOSO.COM\n .contoso.com = CONTOSO.COM\n",
+            self.ports.kerberos
+        );
+        std::fs::write(self.path("krb5.conf"), text).expect("krb5.conf can be written");
+    }
+
     fn configure_clients(&self) {
+        self.configure_kerberos("");
         std::fs::write(self.path("ldap.conf"), "TLS_REQCERT demand\n").expect("ldap.conf can be written");
     }
 }
@@ -177,7 +210,7 @@ fn serve(folder: &Path) -> (Child, Ports, PathBuf) {
     let log = File::options().create(true).append(true).open(folder.join("log")).expect("the log can be opened");
     let mut process = Command::new(pando())
         .args(["--log", "debug", "dc", "run", "--ldap", "127.0.0.1:0", "--ldaps", "127.0.0.1:0"])
-        .arg("--data")
+        .args(["--kerberos", "127.0.0.1:0", "--data"])
         .arg(folder.join("data"))
         .arg("--ready-file")
         .arg(&ready)
@@ -192,7 +225,7 @@ fn serve(folder: &Path) -> (Child, Ports, PathBuf) {
         text.and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("no address `{name}` in {told}"))
     };
     let ca = told.get("ca").and_then(|value| value.as_str()).expect("the ready file names the CA");
-    let ports = Ports { ldap: address("ldap"), ldaps: address("ldaps") };
+    let ports = Ports { ldap: address("ldap"), ldaps: address("ldaps"), kerberos: address("kerberos") };
     (process, ports, PathBuf::from(ca))
 }
 

@@ -1,6 +1,7 @@
 //! Who is in a test's domain: the people, groups and service accounts of the story.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use dtyp::{Sid, sddl};
 
 use crate::{Domain, Transport};
 
@@ -48,4 +49,19 @@ pub(crate) fn add_all(domain: &Domain) {
         group("staff", &["bob", "rate-limit-admins"]),
     ];
     domain.as_admin("ldapadd", Transport::Ldaps).input(people.concat()).ok();
+    let may_retrieve = STANDARD.encode(readable_by(domain.sid_of("svc-guard")));
+    let gmsa = format!(
+        "dn: CN=webapp01,CN=Managed Service Accounts,{BASE}\nobjectClass: msDS-GroupManagedServiceAccount\n\
+         sAMAccountName: webapp01$\ndNSHostName: webapp01.contoso.com\nmsDS-ManagedPasswordInterval: 30\n\
+         msDS-SupportedEncryptionTypes: 24\nservicePrincipalName: HTTP/webapp01.contoso.com\n\
+         msDS-GroupMSAMembership:: {may_retrieve}\n\n"
+    );
+    domain.as_admin("ldapadd", Transport::Ldaps).input(gmsa).ok();
+}
+
+/// The security descriptor that lets `reader` retrieve a managed password. MS-ADTS 3.1.1.4.4.
+fn readable_by(reader: Sid) -> Vec<u8> {
+    let text = format!("O:BAD:(A;;0xf01ff;;;{reader})");
+    let descriptor = sddl::parse(&text, &reader.domain().unwrap_or(reader), &reader).expect("the text is SDDL");
+    descriptor.to_bytes().expect("a small descriptor fits")
 }

@@ -53,12 +53,12 @@ fn make(shelf: &Path, template: &Path) {
 }
 
 /// Provisions `contoso.com` into FOLDER/data.
-fn provision(folder: &Path) {
+pub(crate) fn provision(folder: &Path) {
     let password = folder.join("admin-password");
     fs::write(&password, ADMIN_PASSWORD).expect("the password file can be written");
     Tool::new(pando())
         .args(["domain", "provision", "--domain", "contoso.com", "--netbios", "CONTOSO", "--dc-name", "dc1"])
-        .args(["--loopback", "--data"])
+        .args(["--loopback", "--kds-root-key", "--data"])
         .arg(folder.join("data"))
         .arg("--admin-password-file")
         .arg(&password)
