@@ -2,7 +2,8 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "only tests here; failing is their job")]
 
 use pando_tests::{
-    ADMIN_PASSWORD, ALICE_PASSWORD, BASE, BOB_PASSWORD, Domain, MALLORY_PASSWORD, Transport, unicode_pwd,
+    ADMIN_PASSWORD, ALICE_PASSWORD, BASE, BOB_PASSWORD, Domain, GUARD_PASSWORD, MALLORY_PASSWORD, Transport,
+    unicode_pwd,
 };
 
 const EVERY_TRANSPORT: [Transport; 3] = [Transport::Plain, Transport::StartTls, Transport::Ldaps];
@@ -118,6 +119,7 @@ fn filters_of_every_kind_find_what_they_say() {
         (format!("(distinguishedName=CN=alice,OU=Engineering,{BASE})"), &["alice"]),
         (format!("(objectSid={sid})"), &["alice"]),
         (format!("(objectSid={})", escape(&sid.to_bytes())), &["alice"]),
+        ("(objectClass=msDS-GroupManagedServiceAccount)".into(), &["webapp01"]),
         ("(noSuchAttribute=1)".into(), &[]),
         ("(!(noSuchAttribute=1))".into(), &[]),
     ];
@@ -319,4 +321,34 @@ fn the_subschema_describes_what_entries_have() {
     let guid = types.iter().find(|value| value.contains("'objectGUID'")).expect("objectGUID is described");
     assert!(guid.contains("1.2.840.113556.1.4.2 ") && guid.contains("SINGLE-VALUE"), "{guid}");
     assert!(found.values("objectClasses").iter().any(|value| value.contains("'msDS-GroupManagedServiceAccount'")));
+}
+
+#[test]
+fn a_managed_password_leaves_only_sealed_and_only_to_those_allowed() {
+    let domain = Domain::start();
+    let read = |transport, name: &str, password: &str| {
+        let tool =
+            domain.ldap_as("ldapsearch", transport, name, password).args(["-LLL", "-o", "ldif_wrap=no", "-b", BASE]);
+        tool.args(["(sAMAccountName=webapp01$)", "msDS-ManagedPassword"]).run()
+    };
+    for transport in [Transport::StartTls, Transport::Ldaps] {
+        let sealed = read(transport, "svc-guard@contoso.com", GUARD_PASSWORD);
+        let blob = base64_decode(sealed.value("msDS-ManagedPassword"));
+        assert_eq!(
+            (blob.len() >= 290, &blob[..4], &blob[8..10]),
+            (true, &[1, 0, 0, 0][..], &[0x10, 0][..]),
+            "{sealed}"
+        );
+    }
+    let unsealed = read(Transport::Plain, "svc-guard@contoso.com", GUARD_PASSWORD);
+    assert_eq!(unsealed.code, Some(1), "ERROR_DS_CONFIDENTIALITY_REQUIRED: {unsealed}");
+    unsealed.says("0000202D");
+    let others = read(Transport::Ldaps, "alice@contoso.com", ALICE_PASSWORD);
+    assert_eq!((others.code, others.values("msDS-ManagedPassword").len()), (Some(0), 0), "{others}");
+    let admin = read(Transport::Ldaps, "Administrator@contoso.com", ADMIN_PASSWORD);
+    assert_eq!((admin.code, admin.values("msDS-ManagedPassword").len()), (Some(0), 0), "{admin}");
+    let all = domain.ldap_as("ldapsearch", Transport::Ldaps, "svc-guard@contoso.com", GUARD_PASSWORD);
+    let all = all.args(["-LLL", "-b", BASE, "(sAMAccountName=webapp01$)", "*", "+"]).ok();
+    assert!(all.values("msDS-ManagedPassword").is_empty(), "it comes only when asked for by name");
+    assert!(all.values("unicodePwd").is_empty() && all.values("supplementalCredentials").is_empty(), "{all}");
 }

@@ -1,8 +1,9 @@
 //! What the outside tests stand on: a real `pando` process for each test, and real clients pointed at it.
 //!
 //! In reading order: [`Domain`], a domain of one's own with the people of the story in it; [`Tool`], a program run
-//! against it, whose [`Finished`] is asserted on; [`wire`], a client
-//! that writes raw LDAP, for tests that need to know exactly what was acknowledged or to send what no client would.
+//! against it, whose [`Finished`] is asserted on; [`chain`],
+//! the links between a container and its domain; [`wire`], a client that writes raw LDAP, for tests that need to know exactly
+//! what was acknowledged or to send what no client would.
 //!
 //! A domain is provisioned once for each build of the binary and copied for each test, so that every test has its own
 //! data and ports, and leaves nothing behind.
@@ -11,6 +12,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "only tests use this; failing is its job")]
 
 mod binary;
+pub mod chain;
 mod domain;
 mod people;
 mod template;

@@ -24,6 +24,8 @@ pub const FOR_TESTS: &[Package] = &[
     Package { name: "libsasl2-modules-gssapi-mit", probe: Probe::SaslMechanism("libgssapiv2.so") },
     Package { name: "krb5-user", probe: Probe::Program("kvno") },
     Package { name: "python3-ldap3", probe: Probe::PythonModule("ldap3") },
+    Package { name: "python3-gssapi", probe: Probe::PythonModule("gssapi") },
+    Package { name: "faketime", probe: Probe::Program("faketime") },
     Package { name: "samba-ad-provision", probe: Probe::Folder("/usr/share/samba/setup/ad-schema") },
     Package { name: "krb5-kdc", probe: Probe::Program("krb5kdc") },
     Package { name: "krb5-admin-server", probe: Probe::Program("kadmin.local") },

@@ -107,6 +107,7 @@ impl Negotiation {
                     tracing::info!("a SASL bind asks to act as another identity");
                     return Err(LogonFailure::WRONG.into());
                 }
+                allow(&layer, server, channel)?;
                 Ok(Progress::Done(Box::new(Done { principal: *principal, layer, token: None })))
             }
             Self::Spnego(acceptor) => spnego(acceptor, token, server, channel),
@@ -114,13 +115,11 @@ impl Negotiation {
     }
 }
 
-/// RFC 4752 3.2: offers the layers that this channel allows.
+/// RFC 4752 3.2: offers the layers. Over TLS none may be chosen, but all are offered, as Active Directory does: there are clients that
+/// take an offer of nothing for an error.
 fn offer(accepted: Accepted, server: &Server, channel: Channel) -> Result<Progress, Failure> {
     let principal = Box::new(server.logon.ticket(&accepted)?);
-    // A layer within TLS is one too many (MS-ADTS 5.1.1.1.2); none at all is only for TLS and for this machine.
-    let layers: &[Layer] = if channel.tls {
-        &[Layer::None]
-    } else if may_be_bare(server, channel) {
+    let layers: &[Layer] = if may_be_bare(server, channel) {
         &[Layer::None, Layer::Integrity, Layer::Confidentiality]
     } else {
         &[Layer::Integrity, Layer::Confidentiality]
@@ -128,6 +127,18 @@ fn offer(accepted: Accepted, server: &Server, channel: Channel) -> Result<Progre
     let random = &*server.directory.environment().random;
     let (offered, token) = gss::sasl::Server::offer(accepted.context, layers, MAX_FRAME, random);
     Ok(Progress::Continue(Negotiation::Offered(offered, principal), token))
+}
+
+/// A layer within TLS is one too many (MS-ADTS 5.1.1.1.2); none at all is only for TLS and for this machine.
+fn allow(layer: &SecurityLayer, server: &Server, channel: Channel) -> Result<(), Failure> {
+    match layer.layer() {
+        Layer::None if !may_be_bare(server, channel) => Err(Failure::Refused(Refusal::needs_encryption())),
+        Layer::Integrity | Layer::Confidentiality if channel.tls => {
+            let text = "00002029: LdapErr: DSID-0C0904D1, comment: Cannot start kerberos signing/sealing when using TLS/SSL, data 0, v4563";
+            Err(Failure::Refused(Refusal::new(ResultCode::UNWILLING_TO_PERFORM, text)))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn may_be_bare(server: &Server, channel: Channel) -> bool {
@@ -146,14 +157,8 @@ fn spnego(
     };
     let principal = server.logon.ticket(&accepted)?;
     let layer = SecurityLayer::from_flags(accepted.context, accepted.flags, MAX_FRAME)?;
-    match layer.layer() {
-        Layer::None if !may_be_bare(server, channel) => Err(Failure::Refused(Refusal::needs_encryption())),
-        Layer::Integrity | Layer::Confidentiality if channel.tls => {
-            let text = "00002029: LdapErr: DSID-0C0904D1, comment: Cannot start kerberos signing/sealing when using TLS/SSL, data 0, v4563";
-            Err(Failure::Refused(Refusal::new(ResultCode::UNWILLING_TO_PERFORM, text)))
-        }
-        _ => Ok(Progress::Done(Box::new(Done { principal, layer, token: reply }))),
-    }
+    allow(&layer, server, channel)?;
+    Ok(Progress::Done(Box::new(Done { principal, layer, token: reply })))
 }
 
 fn accept(token: &[u8], server: &Server) -> Result<Accepted, GssError> {

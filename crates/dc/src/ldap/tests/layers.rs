@@ -88,7 +88,17 @@ fn other_machines_must_choose_a_layer_and_tls_needs_none() {
     assert!(gssapi(&server, &mut server.connect(REMOTE), Layer::None).is_err());
     assert!(gssapi(&server, &mut server.connect(REMOTE), Layer::Integrity).is_ok());
     assert!(gssapi(&server, &mut server.connect(TLS), Layer::None).is_ok());
-    assert!(gssapi(&server, &mut server.connect(TLS), Layer::Confidentiality).is_err());
+    for layer in [Layer::Integrity, Layer::Confidentiality] {
+        assert_eq!(gssapi(&server, &mut server.connect(TLS), layer).err(), Some(53));
+    }
+}
+
+#[test]
+fn every_layer_is_offered_over_tls_too_as_clients_of_active_directory_expect() {
+    let server = TestServer::new();
+    let mut peer = server.connect(TLS);
+    let (mut context, offer) = offered(&server, &mut peer);
+    assert_eq!(context.unwrap(&offer).unwrap().message, [7, 0xa0, 0, 0]);
 }
 
 #[test]

@@ -1,0 +1,102 @@
+//! The links between a container and its domain: the account provider, the credential spec, the guard.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use crate::domain::await_json;
+use crate::{ALICE_PASSWORD, Domain, GUARD_PASSWORD, Tool, pando};
+
+/// The namespace that the account provider serves.
+pub const NAMESPACE: &str = "cattle-windows-gmsa-system";
+/// The secret with the impersonation account's credentials.
+pub const SECRET: &str = "webapp-creds";
+
+/// A running `pando account-provider` for a domain.
+pub struct AccountProvider {
+    process: Child,
+    log: PathBuf,
+}
+
+impl AccountProvider {
+    /// Serves one secret, that of `svc-guard`, for plugins that look in the domain's `host` folder.
+    pub fn start(domain: &Domain) -> Self {
+        Self::start_with(domain, "svc-guard", GUARD_PASSWORD)
+    }
+
+    /// The same with other credentials in the secret.
+    pub fn start_with(domain: &Domain, username: &str, password: &str) -> Self {
+        let secret = domain.path("secrets").join(SECRET);
+        fs::create_dir_all(&secret).expect("the secret's folder can be made");
+        for (key, value) in [("username", username), ("password", password), ("domainName", "contoso.com")] {
+            fs::write(secret.join(key), value).expect("a secret can be written");
+        }
+        let (ready, log) = (domain.path("provider.json"), domain.path("provider.log"));
+        let output = File::create(&log).expect("the log can be made");
+        let mut process = Command::new(pando())
+            .args(["--log", "debug", "account-provider", "run", "--namespace", NAMESPACE, "--secrets"])
+            .arg(domain.path("secrets"))
+            .arg("--host-dir")
+            .arg(domain.path("host"))
+            .arg("--state")
+            .arg(domain.path("provider"))
+            .arg("--ready-file")
+            .arg(&ready)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().expect("the log can be shared"))
+            .stderr(output)
+            .spawn()
+            .expect("pando can be started");
+        await_json(&mut process, &ready, &log);
+        Self { process, log }
+    }
+
+    /// Everything it has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).expect("the log can be read")
+    }
+}
+
+impl Drop for AccountProvider {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Has alice write the credential spec of `webapp01$` to the domain's `credspec.json`.
+pub fn credential_spec(domain: &Domain) -> PathBuf {
+    let (spec, password) = (domain.path("credspec.json"), domain.path("alice-password"));
+    fs::write(&password, ALICE_PASSWORD).expect("the password file can be written");
+    Tool::new(pando())
+        .args(["credspec", "new", "--account", "webapp01", "--user", "alice@contoso.com", "--plugin", "rkc"])
+        .args([
+            "--plugin-input",
+            &format!("{NAMESPACE}:{SECRET}"),
+            "--ldaps",
+            &format!("localhost:{}", domain.ports().ldaps.port()),
+        ])
+        .arg("--ca")
+        .arg(domain.ca())
+        .arg("--password-file")
+        .arg(password)
+        .arg("--out")
+        .arg(&spec)
+        .ok();
+    spec
+}
+
+/// `pando guard fetch` of a credential spec, into the domain's own `ccache` and into `gmsa.keytab`.
+pub fn guard_fetch(domain: &Domain, spec: &std::path::Path) -> Tool {
+    Tool::new(pando())
+        .args(["guard", "fetch", "--json", "--dc-host", "dc1.contoso.com"])
+        .args(["--kdc", &domain.ports().kerberos.to_string(), "--ldap", &domain.ports().ldap.to_string()])
+        .arg("--credspec")
+        .arg(spec)
+        .arg("--ccache")
+        .arg(domain.path("ccache"))
+        .arg("--keytab")
+        .arg(domain.path("gmsa.keytab"))
+        .arg("--host-dir")
+        .arg(domain.path("host"))
+}
