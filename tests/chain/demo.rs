@@ -58,23 +58,26 @@ struct Serving {
 
 impl Serving {
     fn start(folder: &TempDir) -> Self {
-        let mut process = Command::new(pando())
-            .args(["demo", "--dir"])
-            .arg(folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("pando can be started");
-        let mut lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
-        let mut said = String::new();
-        loop {
-            let line = lines.next().unwrap_or_else(|| panic!("the demo ended early:\n{said}")).expect("text");
-            said.push_str(&line);
-            said.push('\n');
+        let mut serving = Self {
+            process: Command::new(pando())
+                .args(["demo", "--dir"])
+                .arg(folder.path())
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .spawn()
+                .expect("pando can be started"),
+            said: String::new(),
+        };
+        let output = serving.process.stdout.take().expect("it is piped");
+        for line in BufReader::new(output).lines() {
+            let line = line.expect("text");
+            serving.said.push_str(&line);
+            serving.said.push('\n');
             if line.contains("The logs and files") {
-                return Self { process, said };
+                return serving;
             }
         }
+        panic!("the demo ended early:\n{}", serving.said);
     }
 
     /// The command lines that it invites to paste, in order.
