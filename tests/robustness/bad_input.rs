@@ -2,7 +2,9 @@
 //! server goes on for everybody else, and its log holds no secret.
 #![allow(clippy::expect_used, clippy::panic, reason = "only tests here; failing is their job")]
 
-use std::net::TcpStream;
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
+use std::time::Duration;
 
 use asn1::{Tag, Writer};
 use pando_tests::wire::Wire;
@@ -33,6 +35,7 @@ fn bound(domain: &Domain) -> Wire {
 fn assert_serving(domain: &mut Domain) {
     domain.assert_alive();
     domain.ldap_as("ldapwhoami", Transport::Ldaps, "alice@contoso.com", ALICE_PASSWORD).ok();
+    domain.kinit("alice", ALICE_PASSWORD).ok();
     let log = domain.log();
     assert!(!log.contains("panicked"), "{log}");
     for secret in [ADMIN_PASSWORD, ALICE_PASSWORD] {
@@ -134,6 +137,114 @@ fn many_idle_connections_leave_room_for_the_next() {
     let mut domain = Domain::start();
     let idle: Vec<TcpStream> =
         (0..300).map(|_| TcpStream::connect(domain.ports().ldap).expect("the server answers")).collect();
+    assert_serving(&mut domain);
+    drop(idle);
+}
+
+/// The request with which MIT's kinit proves that it knows alice's password, overheard.
+fn request_of_kinit(domain: &Domain) -> Vec<u8> {
+    let ear = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    ear.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+    let address = ear.local_addr().expect("it has an address");
+    let configuration = std::fs::read_to_string(domain.path("krb5.conf")).expect("krb5.conf is there");
+    let real = domain.ports().kerberos.to_string();
+    std::fs::write(domain.path("to-the-ear.conf"), configuration.replace(&real, &address.to_string()))
+        .expect("written");
+    std::thread::scope(|scope| {
+        let kinit = domain.kinit("alice", ALICE_PASSWORD).env("KRB5_CONFIG", domain.path("to-the-ear.conf"));
+        let kinit = scope.spawn(|| kinit.run());
+        let mut request = vec![0; 4096];
+        let (length, peer) = ear.recv_from(&mut request).expect("kinit asks");
+        request.truncate(length);
+        // The KDC asks for a proof; the request with the proof is the one that is wanted.
+        let answer = over_udp(domain.ports().kerberos, &request).expect("the KDC answers");
+        ear.send_to(&answer, peer).expect("sent");
+        let mut proof = vec![0; 4096];
+        let (length, peer) = ear.recv_from(&mut proof).expect("kinit proves who it is");
+        proof.truncate(length);
+        let answer = over_udp(domain.ports().kerberos, &proof).expect("the KDC answers");
+        ear.send_to(&answer, peer).expect("sent");
+        assert_eq!(kinit.join().expect("kinit ends").code, Some(0));
+        proof
+    })
+}
+
+fn over_udp(address: SocketAddr, request: &[u8]) -> Option<Vec<u8>> {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+    socket.send_to(request, address).expect("sent");
+    let mut answer = vec![0; 65_536];
+    let length = socket.recv(&mut answer).ok()?;
+    answer.truncate(length);
+    Some(answer)
+}
+
+/// Sends bytes over TCP, then the end of the stream; what came back before the server let go.
+fn over_tcp(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(address).expect("the server answers");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+    let _ = stream.write_all(bytes);
+    let _ = stream.shutdown(Shutdown::Write);
+    let mut answer = Vec::new();
+    match stream.read_to_end(&mut answer) {
+        Ok(_) => answer,
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => answer,
+        Err(error) => panic!("the server does not let go: {error}"),
+    }
+}
+
+#[test]
+fn nonsense_to_kerberos_is_answered_or_dropped() {
+    let mut domain = Domain::start();
+    let address = domain.ports().kerberos;
+    let udp = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let deep: Vec<u8> =
+        [0x6a, 0x82, 0x10, 0x00].into_iter().chain([0xa0, 0x80].into_iter().cycle().take(4096)).collect();
+    let more = [("nothing", vec![]), ("depth", deep), ("the largest datagram", vec![0x6a; 65_507])];
+    for (what, bytes) in nonsense().into_iter().chain(more) {
+        for cut in [bytes.len(), 1, 2, bytes.len() / 2] {
+            let bytes = &bytes[..cut.min(bytes.len())];
+            udp.send_to(bytes, address).unwrap_or_else(|error| panic!("{what}: {error}"));
+            let length = u32::try_from(bytes.len()).expect("small").to_be_bytes();
+            over_tcp(address, &[&length[..], bytes].concat());
+        }
+    }
+    for prefix in [&[][..], &[0], &[0, 0, 0], &[0, 0, 0, 0], &[0xff; 4], &[0x7f, 0xff, 0xff, 0xff], &[0, 0, 0, 99]] {
+        over_tcp(address, &[prefix, b"not asn.1"].concat());
+        over_tcp(address, prefix);
+    }
+    assert_serving(&mut domain);
+}
+
+#[test]
+fn a_kerberos_request_cut_or_changed_anywhere_gives_no_ticket_to_whoever_cannot_open_it() {
+    const AS_REP: u8 = 0x6b;
+    const KRB_ERROR: u8 = 0x7e;
+    let mut domain = Domain::start();
+    let request = request_of_kinit(&domain);
+    let address = domain.ports().kerberos;
+    assert_eq!(over_udp(address, &request).expect("an answer")[0], AS_REP, "whole, it is a request");
+    for length in 1..request.len() {
+        let answer = over_udp(address, &request[..length]).expect("an answer");
+        assert_eq!(answer[0], KRB_ERROR, "cut at {length}");
+    }
+    for at in 1..request.len() {
+        let mut changed = request.clone();
+        changed[at] ^= 0x41;
+        let answer = over_udp(address, &changed).expect("an answer");
+        assert!([AS_REP, KRB_ERROR].contains(&answer[0]), "changed at {at}: {answer:?}");
+        let framed = [&u32::try_from(changed.len()).expect("small").to_be_bytes()[..], &changed].concat();
+        assert!(over_tcp(address, &framed).len() > 4, "changed at {at}, over TCP");
+    }
+    assert_serving(&mut domain);
+}
+
+#[test]
+fn many_idle_kerberos_connections_leave_room_for_the_next() {
+    let mut domain = Domain::start();
+    let address = domain.ports().kerberos;
+    let idle: Vec<TcpStream> = (0..300).map(|_| TcpStream::connect(address).expect("the server answers")).collect();
+    domain.configure_kerberos(" udp_preference_limit = 1\n");
     assert_serving(&mut domain);
     drop(idle);
 }
