@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use directory::account::LogonHours;
 use dtyp::{FileTime, Sid};
 use kerberos::PrincipalName;
 use kerberos::crypto::{Etype, Key};
@@ -98,8 +99,8 @@ pub struct Account {
     pub password_expires: Option<FileTime>,
     /// Whether the password must be changed before anything else, whatever its age.
     pub must_change_password: bool,
-    /// `logonHours`: a bit for each hour of a week, from Sunday 00:00 UTC.
-    pub logon_hours: Option<[u8; 21]>,
+    /// When it may log on; always, if nothing is said.
+    pub logon_hours: Option<LogonHours>,
     /// Whether it is in the group Protected Users.
     pub protected: bool,
     /// Whether it is meant as a service: it has a `servicePrincipalName` or is a computer.

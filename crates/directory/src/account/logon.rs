@@ -6,6 +6,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::credentials::{nt_hash, stored_hash};
+use super::hours::LogonHours;
 use super::names::find;
 use crate::gmsa::{self, Managed};
 use crate::{Dnt, Error, Object, View};
@@ -23,6 +24,9 @@ pub enum LogonFailure {
     /// `ERROR_ACCOUNT_EXPIRED`.
     #[error("the account has expired")]
     AccountExpired,
+    /// `ERROR_INVALID_LOGON_HOURS`.
+    #[error("the account may not log on at this time")]
+    LogonHours,
     /// `ERROR_PASSWORD_EXPIRED`.
     #[error("the password has expired")]
     PasswordExpired,
@@ -43,6 +47,7 @@ impl LogonFailure {
     pub const fn data(&self) -> u32 {
         match self {
             Self::WrongPassword | Self::Directory(_) => 0x52e,
+            Self::LogonHours => 0x530,
             Self::PasswordExpired => 0x532,
             Self::Disabled => 0x533,
             Self::AccountExpired => 0x701,
@@ -119,6 +124,11 @@ fn number(object: &Object<'_>, attribute: &str) -> i64 {
     object.view().schema().attribute(attribute).and_then(|attribute| object.integer(attribute.id)).unwrap_or(0)
 }
 
+fn hours(account: &Object<'_>) -> Option<LogonHours> {
+    let attribute = account.view().schema().attribute("logonHours")?;
+    LogonHours::from_value(account.value(attribute.id)?)
+}
+
 /// What the domain says, of settings that are negative intervals in ticks.
 fn interval(view: &View<'_>, attribute: &str) -> Result<u64, Error> {
     let head = view.object(view.domain()?)?;
@@ -132,7 +142,7 @@ fn is_locked(view: &View<'_>, account: &Object<'_>) -> Result<bool, Error> {
     Ok(duration == 0 || view.environment().clock.now().0 < since.saturating_add(duration))
 }
 
-/// In the order of MS-ADTS 5.1.1.1: disabled, expired, then the password's own state.
+/// In the order of MS-KILE 3.3.5.6, as the KDC has it: disabled, expired, the hour, then the password's own state.
 fn check_state(view: &View<'_>, account: &Object<'_>) -> Result<(), LogonFailure> {
     let control = number(account, "userAccountControl");
     if control & uac::ACCOUNT_DISABLE != 0 {
@@ -142,6 +152,9 @@ fn check_state(view: &View<'_>, account: &Object<'_>) -> Result<(), LogonFailure
     let expires = number(account, "accountExpires");
     if expires != 0 && expires <= now {
         return Err(LogonFailure::AccountExpired);
+    }
+    if hours(account).is_some_and(|hours| !hours.allow(view.environment().clock.now())) {
+        return Err(LogonFailure::LogonHours);
     }
     if control & (uac::DONT_EXPIRE_PASSWORD | uac::TRUST_ACCOUNTS | uac::SMARTCARD_REQUIRED) != 0 {
         return Ok(());

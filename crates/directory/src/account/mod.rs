@@ -6,6 +6,7 @@
 //! MS-ADTS 5.1.1.1 (binds), MS-SAMR 3.1.1.8 (passwords), MS-KILE 3.1.1.2 (salts).
 
 mod credentials;
+mod hours;
 mod logon;
 mod names;
 mod password;
@@ -21,6 +22,7 @@ use crate::{Caller, Draft, Error, Object, View, gmsa};
 
 pub use credentials::{AccountKey, Keys};
 pub(crate) use credentials::{PasswordKeys, set};
+pub use hours::LogonHours;
 pub use logon::{LogonFailure, authenticate};
 pub use names::find;
 pub(crate) use password::{domain_name, salt};

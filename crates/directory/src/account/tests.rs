@@ -77,6 +77,11 @@ fn the_state_of_an_account_is_told_only_to_who_knows_its_password() {
     domain.clock.set(soon.saturating_add(Duration::from_secs(1)));
     assert_eq!(log_on(&domain, "alice", "Rosinen 4711"), Err(0x701));
     set(&domain, "accountExpires", "0");
+    set(&domain, "logonHours", &"\0".repeat(21));
+    assert_eq!(log_on(&domain, "alice", "wrong"), Err(0x52e));
+    assert_eq!(log_on(&domain, "alice", "Rosinen 4711"), Err(0x530));
+    domain.modify(ALICE, &[(ModificationKind::Replace, "logonHours", &[])]).unwrap();
+    assert_eq!(log_on(&domain, "alice", "Rosinen 4711"), Ok(()));
     set(&domain, "pwdLastSet", "0");
     assert_eq!(log_on(&domain, "alice", "Rosinen 4711"), Err(0x773));
 }

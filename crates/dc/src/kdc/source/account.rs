@@ -1,5 +1,6 @@
 //! An account is read from its object in the directory, and what a PAC says of it is made. MS-KILE 3.3.5.6.3; MS-PAC 2.5, 2.10.
 
+use directory::account::LogonHours;
 use directory::{Directory, Dnt, Object, View, account, gmsa};
 use dtyp::{FileTime, Sid, rid};
 use kerberos::crypto::Etype;
@@ -212,7 +213,7 @@ impl Reader {
             expires: expires.map(FileTime),
             password_expires,
             must_change_password: expiring && set == 0,
-            logon_hours: object.value(self.logon_hours).and_then(|hours| hours.try_into().ok()),
+            logon_hours: object.value(self.logon_hours).and_then(LogonHours::from_value),
             protected: groups.global.contains(&rid::PROTECTED_USERS),
             is_service: control & uac::MACHINES != 0 || object.value(self.spn).is_some(),
             no_sid_compression: object.integer(self.supported_etypes).unwrap_or(0) & NO_SID_COMPRESSION != 0,

@@ -1,3 +1,4 @@
+use directory::account::LogonHours;
 use dtyp::{FileTime, SystemRandom};
 use kerberos::crypto::{Etype, Key};
 use kerberos::messages::{
@@ -141,7 +142,7 @@ fn accounts_that_may_not_log_on_are_told_why() {
         ("disabled", |account, _| account.control |= control::ACCOUNT_DISABLE, 0xc000_0072),
         ("locked", |account, future| account.locked_until = Some(future), 0xc000_0234),
         ("expired", |account, _| account.expires = Some(FileTime::from_unix(0, 0)), 0xc000_0193),
-        ("hours", |account, _| account.logon_hours = Some([0; 21]), 0xc000_006f),
+        ("hours", |account, _| account.logon_hours = Some(LogonHours([0; 21])), 0xc000_006f),
     ];
     for (what, change, status) in cases {
         realm.memory.change("alice", |account| {
