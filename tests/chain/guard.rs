@@ -46,6 +46,22 @@ fn the_keytab_opens_the_gmsa_and_its_services() {
 }
 
 #[test]
+fn a_month_later_the_password_is_another_and_the_guard_fetches_that() {
+    let mut domain = fetched();
+    let logon =
+        |domain: &Domain, keytab: &str| domain.tool("kinit").arg("-kt").arg(domain.path(keytab)).arg("webapp01$");
+    fs::copy(domain.path("gmsa.keytab"), domain.path("first.keytab")).expect("the keytab can be copied");
+    logon(&domain, "first.keytab").ok();
+    domain.restart_later("+31d");
+    logon(&domain, "first.keytab").fails(1).says("Preauthentication failed");
+    let _provider = AccountProvider::start(&domain);
+    guard_fetch(&domain, &credential_spec(&domain)).ok();
+    domain.ldap_sasl("ldapwhoami", Transport::Plain, "GSSAPI").ok().says(r"u:CONTOSO\webapp01$");
+    logon(&domain, "gmsa.keytab").ok();
+    logon(&domain, "first.keytab").fails(1);
+}
+
+#[test]
 fn what_the_guard_writes_is_for_its_owner_only() {
     let domain = fetched();
     for file in ["ccache", "gmsa.keytab"] {

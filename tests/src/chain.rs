@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use crate::domain::await_json;
 use crate::{ALICE_PASSWORD, Domain, GUARD_PASSWORD, Tool, pando};
@@ -33,7 +33,8 @@ impl AccountProvider {
         }
         let (ready, log) = (domain.path("provider.json"), domain.path("provider.log"));
         let output = File::create(&log).expect("the log can be made");
-        let mut process = Command::new(pando())
+        let mut process = domain
+            .pando()
             .args(["--log", "debug", "account-provider", "run", "--namespace", NAMESPACE, "--secrets"])
             .arg(domain.path("secrets"))
             .arg("--host-dir")
@@ -68,7 +69,8 @@ impl Drop for AccountProvider {
 pub fn credential_spec(domain: &Domain) -> PathBuf {
     let (spec, password) = (domain.path("credspec.json"), domain.path("alice-password"));
     fs::write(&password, ALICE_PASSWORD).expect("the password file can be written");
-    Tool::new(pando())
+    domain
+        .program(pando())
         .args(["credspec", "new", "--account", "webapp01", "--user", "alice@contoso.com", "--plugin", "rkc"])
         .args([
             "--plugin-input",
@@ -88,7 +90,8 @@ pub fn credential_spec(domain: &Domain) -> PathBuf {
 
 /// `pando guard fetch` of a credential spec, into the domain's own `ccache` and into `gmsa.keytab`.
 pub fn guard_fetch(domain: &Domain, spec: &std::path::Path) -> Tool {
-    Tool::new(pando())
+    domain
+        .program(pando())
         .args(["guard", "fetch", "--json", "--dc-host", "dc1.contoso.com"])
         .args(["--kdc", &domain.ports().kerberos.to_string(), "--ldap", &domain.ports().ldap.to_string()])
         .arg("--credspec")

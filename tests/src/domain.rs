@@ -1,5 +1,6 @@
 //! A domain of one's own: a folder, a `pando dc run` process, and clients set up to find it.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -41,7 +42,11 @@ pub struct Domain {
     process: Child,
     ports: Ports,
     ca: PathBuf,
+    clock: Clock,
 }
+
+/// By how much the clocks of a domain's programs are ahead of this machine's, as faketime is told: `+31d`. Not at all, if nothing is said.
+type Clock = Option<&'static str>;
 
 impl Domain {
     /// A fresh domain with everybody in it.
@@ -60,8 +65,8 @@ impl Domain {
 
     /// Serves what is in the folder's `data`.
     pub(crate) fn run(folder: TempDir) -> Self {
-        let (process, ports, ca) = serve(folder.path());
-        let domain = Self { folder, process, ports, ca };
+        let (process, ports, ca) = serve(folder.path(), None);
+        let domain = Self { folder, process, ports, ca, clock: None };
         domain.configure_clients();
         domain
     }
@@ -107,18 +112,36 @@ impl Domain {
 
     /// Starts the server again on the same folder, with new ports.
     pub fn restart(&mut self) {
-        (self.process, self.ports, self.ca) = serve(self.folder.path());
+        (self.process, self.ports, self.ca) = serve(self.folder.path(), self.clock);
         self.configure_clients();
+    }
+
+    /// Starts the server again at a later time, such as `+31d`; the domain's tools live at that time too from then on.
+    pub fn restart_later(&mut self, by: &'static str) {
+        self.clock = Some(by);
+        self.kill();
+        self.restart();
     }
 
     /// `program` with this domain's Kerberos and LDAP configuration around it.
     pub fn tool(&self, program: &str) -> Tool {
-        Tool::new(program)
+        self.program(program)
             .env("HOME", self.folder.path())
             .env("KRB5_CONFIG", self.path("krb5.conf"))
             .env("KRB5CCNAME", format!("FILE:{}", self.path("ccache").display()))
             .env("LDAPCONF", self.path("ldap.conf"))
             .env("LDAPTLS_CACERT", &self.ca)
+    }
+
+    /// A program at the domain's time, with nothing else around it.
+    pub(crate) fn program(&self, program: impl AsRef<OsStr>) -> Tool {
+        let words = at(self.clock, program.as_ref());
+        words[1..].iter().fold(Tool::new(&words[0]), Tool::arg)
+    }
+
+    /// `pando` at the domain's time, to be started by the caller.
+    pub(crate) fn pando(&self) -> Command {
+        command_at(self.clock)
     }
 
     /// One of OpenLDAP's tools, pointed at the server over `transport`.
@@ -204,11 +227,11 @@ impl Drop for Domain {
 }
 
 /// Starts `pando dc run` on FOLDER/data and waits until all of its ports answer.
-fn serve(folder: &Path) -> (Child, Ports, PathBuf) {
+fn serve(folder: &Path, clock: Clock) -> (Child, Ports, PathBuf) {
     let ready = folder.join("ready.json");
     let _ = std::fs::remove_file(&ready);
     let log = File::options().create(true).append(true).open(folder.join("log")).expect("the log can be opened");
-    let mut process = Command::new(pando())
+    let mut process = command_at(clock)
         .args(["--log", "debug", "dc", "run", "--ldap", "127.0.0.1:0", "--ldaps", "127.0.0.1:0"])
         .args(["--kerberos", "127.0.0.1:0", "--data"])
         .arg(folder.join("data"))
@@ -227,6 +250,20 @@ fn serve(folder: &Path) -> (Child, Ports, PathBuf) {
     let ca = told.get("ca").and_then(|value| value.as_str()).expect("the ready file names the CA");
     let ports = Ports { ldap: address("ldap"), ldaps: address("ldaps"), kerberos: address("kerberos") };
     (process, ports, PathBuf::from(ca))
+}
+
+/// The command line of a program at some time. faketime replaces itself with the program, so that its process is the program's.
+fn at(clock: Clock, program: &OsStr) -> Vec<OsString> {
+    let faketime =
+        clock.into_iter().flat_map(|by| ["faketime", "-m", "--exclude-monotonic", "-f", by]).map(OsString::from);
+    faketime.chain([program.to_owned()]).collect()
+}
+
+fn command_at(clock: Clock) -> Command {
+    let words = at(clock, pando().as_os_str());
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
+    command
 }
 
 /// Waits for the JSON that a process writes to `ready` once it serves.
