@@ -32,6 +32,7 @@ impl AccountProvider {
             fs::write(secret.join(key), value).expect("a secret can be written");
         }
         let (ready, log) = (domain.path("provider.json"), domain.path("provider.log"));
+        let _ = fs::remove_file(&ready);
         let output = File::create(&log).expect("the log can be made");
         let mut process = domain
             .pando()

@@ -1,6 +1,6 @@
 //! A domain of one's own: a folder, a `pando dc run` process, and clients set up to find it.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use dtyp::Sid;
 use tempfile::TempDir;
 
+use crate::clock::Clock;
 use crate::people::{ADMIN_PASSWORD, BASE, unicode_pwd};
 use crate::{Tool, pando, template};
 
@@ -45,9 +46,6 @@ pub struct Domain {
     clock: Clock,
 }
 
-/// By how much the clocks of a domain's programs are ahead of this machine's, as faketime is told: `+31d`. Not at all, if nothing is said.
-type Clock = Option<&'static str>;
-
 impl Domain {
     /// A fresh domain with everybody in it.
     pub fn start() -> Self {
@@ -65,8 +63,8 @@ impl Domain {
 
     /// Serves what is in the folder's `data`.
     pub(crate) fn run(folder: TempDir) -> Self {
-        let (process, ports, ca) = serve(folder.path(), None);
-        let domain = Self { folder, process, ports, ca, clock: None };
+        let (process, ports, ca) = serve(folder.path(), &Clock::default());
+        let domain = Self { folder, process, ports, ca, clock: Clock::default() };
         domain.configure_clients();
         domain
     }
@@ -112,13 +110,13 @@ impl Domain {
 
     /// Starts the server again on the same folder, with new ports.
     pub fn restart(&mut self) {
-        (self.process, self.ports, self.ca) = serve(self.folder.path(), self.clock);
+        (self.process, self.ports, self.ca) = serve(self.folder.path(), &self.clock);
         self.configure_clients();
     }
 
     /// Starts the server again at a later time, such as `+31d`; the domain's tools live at that time too from then on.
-    pub fn restart_later(&mut self, by: &'static str) {
-        self.clock = Some(by);
+    pub fn restart_later(&mut self, by: &str) {
+        self.clock = Clock::ahead(by);
         self.kill();
         self.restart();
     }
@@ -135,13 +133,15 @@ impl Domain {
 
     /// A program at the domain's time, with nothing else around it.
     pub(crate) fn program(&self, program: impl AsRef<OsStr>) -> Tool {
-        let words = at(self.clock, program.as_ref());
-        words[1..].iter().fold(Tool::new(&words[0]), Tool::arg)
+        let tool = Tool::new(program);
+        self.clock.environment.iter().fold(tool, |tool, (name, value)| tool.env(name, value))
     }
 
     /// `pando` at the domain's time, to be started by the caller.
     pub(crate) fn pando(&self) -> Command {
-        command_at(self.clock)
+        let mut command = Command::new(pando());
+        command.envs(self.clock.environment.clone());
+        command
     }
 
     /// One of OpenLDAP's tools, pointed at the server over `transport`.
@@ -227,11 +227,12 @@ impl Drop for Domain {
 }
 
 /// Starts `pando dc run` on FOLDER/data and waits until all of its ports answer.
-fn serve(folder: &Path, clock: Clock) -> (Child, Ports, PathBuf) {
+fn serve(folder: &Path, clock: &Clock) -> (Child, Ports, PathBuf) {
     let ready = folder.join("ready.json");
     let _ = std::fs::remove_file(&ready);
     let log = File::options().create(true).append(true).open(folder.join("log")).expect("the log can be opened");
-    let mut process = command_at(clock)
+    let mut process = Command::new(pando())
+        .envs(clock.environment.clone())
         .args(["--log", "debug", "dc", "run", "--ldap", "127.0.0.1:0", "--ldaps", "127.0.0.1:0"])
         .args(["--kerberos", "127.0.0.1:0", "--data"])
         .arg(folder.join("data"))
@@ -250,20 +251,6 @@ fn serve(folder: &Path, clock: Clock) -> (Child, Ports, PathBuf) {
     let ca = told.get("ca").and_then(|value| value.as_str()).expect("the ready file names the CA");
     let ports = Ports { ldap: address("ldap"), ldaps: address("ldaps"), kerberos: address("kerberos") };
     (process, ports, PathBuf::from(ca))
-}
-
-/// The command line of a program at some time. faketime replaces itself with the program, so that its process is the program's.
-fn at(clock: Clock, program: &OsStr) -> Vec<OsString> {
-    let faketime =
-        clock.into_iter().flat_map(|by| ["faketime", "-m", "--exclude-monotonic", "-f", by]).map(OsString::from);
-    faketime.chain([program.to_owned()]).collect()
-}
-
-fn command_at(clock: Clock) -> Command {
-    let words = at(clock, pando().as_os_str());
-    let mut command = Command::new(&words[0]);
-    command.args(&words[1..]);
-    command
 }
 
 /// Waits for the JSON that a process writes to `ready` once it serves.

@@ -13,6 +13,7 @@
 
 mod binary;
 pub mod chain;
+mod clock;
 mod domain;
 mod people;
 mod template;
