@@ -139,3 +139,20 @@ fn ldap(arguments: &Arguments, pando: &Pando, slapd: &Slapd, report: &mut Report
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scenario_runs_against_every_server() {
+        let arguments = Arguments { what: Vec::new(), users: 20, connections: 2, seconds: 0.2, rounds: 1, json: false };
+        let report = run(&arguments).expect("a report");
+        let table = report.table();
+        for word in ["search", "bind", "login", "as-req", "start", "demo", "plugin", "pando", "slapd", "krb5kdc"] {
+            assert!(table.contains(word), "{word}: {table}");
+        }
+        let json: serde_json::Value = serde_json::from_str(&report.json()).expect("JSON");
+        assert!(json["loads"].as_array().is_some_and(|loads| loads.len() == 8), "{json:#}");
+    }
+}
