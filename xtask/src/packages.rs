@@ -22,6 +22,7 @@ enum Probe {
 pub const FOR_TESTS: &[Package] = &[
     Package { name: "ldap-utils", probe: Probe::Program("ldapsearch") },
     Package { name: "libsasl2-modules-gssapi-mit", probe: Probe::SaslMechanism("libgssapiv2.so") },
+    Package { name: "curl", probe: Probe::Program("curl") },
     Package { name: "krb5-user", probe: Probe::Program("kvno") },
     Package { name: "python3-ldap3", probe: Probe::PythonModule("ldap3") },
     Package { name: "python3-gssapi", probe: Probe::PythonModule("gssapi") },
@@ -45,7 +46,7 @@ impl Package {
         match self.probe {
             Probe::Program(program) => find_program(program).is_some(),
             Probe::Folder(folder) => std::path::Path::new(folder).is_dir(),
-            Probe::PythonModule(module) => succeeds(Command::new("python3").args(["-c", &format!("import {module}")])),
+            Probe::PythonModule(module) => imports(module),
             Probe::SaslMechanism(library) => sasl_folders().any(|folder| folder.join(library).is_file()),
         }
     }
