@@ -120,3 +120,8 @@ fn advise(packages: &[&str]) -> ChoreError {
         list = packages.join(" ")
     ))
 }
+
+/// Debian's own Python, which Debian's modules belong to: another one may come first on the PATH.
+fn imports(module: &str) -> bool {
+    succeeds(Command::new("/usr/bin/python3").args(["-c", &format!("import {module}")]))
+}
