@@ -240,6 +240,23 @@ fn a_kerberos_request_cut_or_changed_anywhere_gives_no_ticket_to_whoever_cannot_
 }
 
 #[test]
+fn names_from_outside_forge_no_line_of_the_log_and_fill_it_not() {
+    let mut domain = Domain::start();
+    let forged = "2026-01-01T00:00:00Z  INFO dc::kdc: a ticket is given";
+    let long = "x".repeat(3000);
+    for name in [format!("alice\n{forged}"), format!("alice\r{forged}"), "alice\u{1b}[2J".to_owned(), long.clone()] {
+        domain.kinit(&name, "wrong").fails(1);
+        domain.ldap_as("ldapwhoami", Transport::Plain, &name, "wrong").fails(49);
+    }
+    let log = domain.log();
+    assert!(log.contains("no account has this name"), "the refusals are in the log: {log}");
+    assert!(!log.lines().any(|line| line.starts_with(&forged[..10])), "{log}");
+    assert!(!log.contains(['\r', '\u{1b}']), "{log}");
+    assert!(!log.contains(&long), "{log}");
+    assert_serving(&mut domain);
+}
+
+#[test]
 fn many_idle_kerberos_connections_leave_room_for_the_next() {
     let mut domain = Domain::start();
     let address = domain.ports().kerberos;

@@ -21,6 +21,7 @@ mod error;
 pub mod kdc;
 mod ldap;
 mod net;
+mod outside;
 
 use std::net::SocketAddr;
 

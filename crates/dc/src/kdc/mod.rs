@@ -37,6 +37,7 @@ pub use policy::Policy;
 pub use principals::{Account, Authorization, Keys, Principals, Realm, Unavailable, control};
 pub use refusal::{Refusal, Revocation};
 
+use crate::outside::Outside;
 use replays::Replays;
 pub(crate) use source::DirectoryPrincipals;
 
@@ -125,8 +126,8 @@ impl Kdc {
         body: &KdcReqBody,
         at: &Moment<'_>,
     ) -> Vec<u8> {
-        let client = body.client.as_ref().map(tracing::field::display);
-        let service = body.service.as_ref().map(tracing::field::display);
+        let client = body.client.as_ref().map(|name| tracing::field::display(Outside(name)));
+        let service = body.service.as_ref().map(|name| tracing::field::display(Outside(name)));
         match answer {
             Ok(reply) => {
                 tracing::debug!(exchange, client, service, "a ticket is given");

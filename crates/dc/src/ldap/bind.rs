@@ -8,6 +8,7 @@ use super::logon::{LogonFailure, Principal};
 use super::refusal::Refusal;
 use super::sasl::{self, Progress};
 use super::session::{Bound, Handled, Session};
+use crate::outside::Outside;
 
 /// `SEC_E_INVALID_TOKEN`: what Active Directory puts before a simple bind's failure.
 const SIMPLE: u32 = 0x8009_0308;
@@ -68,7 +69,7 @@ impl Session {
                 Ok(())
             }
             Err(failure) => {
-                tracing::info!(name, data = format_args!("{:x}", failure.data), "a bind with a password was refused");
+                tracing::info!(name = %Outside(name), data = format_args!("{:x}", failure.data), "a bind with a password was refused");
                 Err(Refusal::logon(SIMPLE, failure.data))
             }
         }

@@ -220,14 +220,15 @@ impl DirectoryPrincipals {
         }
     }
 
-    /// `userPrincipalName`, or an account's name and the domain's. MS-ADTS 3.1.1.13.7.
+    /// `userPrincipalName`, or an account's name, with the domain's or without. MS-ADTS 3.1.1.13.7.
     fn by_upn(&self, view: &View<'_>, name: &str) -> Result<Option<Dnt>, Unavailable> {
         if let Some(found) = self.reader.find(view, self.reader.upn, name)? {
             return Ok(Some(found));
         }
         match name.rsplit_once('@') {
             Some((account, realm)) if self.realm.is(realm) => self.by_account_name(view, account),
-            _ => Ok(None),
+            Some(_) => Ok(None),
+            None => self.by_account_name(view, name),
         }
     }
 

@@ -100,6 +100,7 @@ fn clients_are_found_by_every_name_windows_takes() {
         PrincipalName::enterprise("alice.b@contoso.com"),
         PrincipalName::enterprise("Alice@CONTOSO"),
         PrincipalName::enterprise("alice@CONTOSO.COM"),
+        PrincipalName::enterprise("ALICE"),
     ] {
         assert_eq!(domain.client(&name).map(|found| found.name.clone()).as_deref(), Some("alice"), "{name:?}");
     }
