@@ -13,6 +13,7 @@ A container names a gMSA in its credential spec; the guard turns that into the g
   credential spec -> guard -> plugin -> account provider -> impersonation account -> domain controller -> gMSA
 
 On the node, for the namespace with the impersonation account:    pando account-provider run --help
+A gMSA, and who may retrieve its password:                        pando gmsa --help
 A credential spec, made from the directory or checked:            pando credspec --help
 The identity itself, as a credential cache:                       pando guard fetch --help
 An application that logs its users in with that identity:         pando example rate-limiter --help
@@ -60,6 +61,9 @@ pub enum Command {
     /// Run a domain controller: LDAP, LDAPS and Kerberos.
     #[command(subcommand)]
     Dc(Dc),
+    /// Keep group managed service accounts, in any Active Directory domain.
+    #[command(subcommand)]
+    Gmsa(Gmsa),
     /// Create the credential spec by which a container names its gMSA.
     #[command(subcommand)]
     Credspec(Credspec),
@@ -168,6 +172,112 @@ pub struct DomainAddress {
     pub dc_host: Option<String>,
 }
 
+/// Who asks the directory, and where it is.
+#[derive(Args, Clone, Debug)]
+pub struct Administrator {
+    /// The domain controller's LDAPS address, HOST or HOST:PORT. HOST must be a name in its certificate.
+    #[arg(long, value_name = "ADDRESS")]
+    pub ldaps: String,
+    /// The certificate authority that must have issued the domain controller's certificate, in PEM.
+    #[arg(long, value_name = "FILE")]
+    pub ca: PathBuf,
+    /// Who asks, as a user principal name or DOMAIN\user.
+    #[arg(long, value_name = "NAME")]
+    pub user: String,
+    /// A file with that user's password: its first line.
+    #[arg(long, value_name = "FILE")]
+    pub password_file: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Gmsa {
+    /// Create a gMSA.
+    Create(GmsaCreate),
+    /// List the domain's gMSAs.
+    List(GmsaList),
+    /// Show one: its password's age, its service principal names, who may retrieve its password.
+    Show(GmsaShow),
+    /// Let users, computers or groups retrieve its password.
+    Allow(GmsaReaders),
+    /// Let users, computers or groups retrieve its password no longer.
+    Deny(GmsaReaders),
+    /// Say whether a principal may retrieve its password, and why not.
+    Explain(GmsaExplain),
+    /// Retrieve its password as --user and throw it away, to see that it works.
+    Test(GmsaName),
+    /// Delete it.
+    Retire(GmsaName),
+}
+
+#[derive(Args, Debug)]
+pub struct GmsaCreate {
+    /// Its name, with or without the `$`.
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// A user, computer or group that may retrieve its password: account name or distinguished name. May be repeated.
+    #[arg(long, value_name = "PRINCIPAL")]
+    pub allow: Vec<String>,
+    /// The host name of the service; NAME.DOMAIN if not given.
+    #[arg(long, value_name = "DNS NAME")]
+    pub dns_host_name: Option<String>,
+    /// A service principal name, such as HTTP/webapp.contoso.com. May be repeated.
+    #[arg(long, value_name = "SPN")]
+    pub spn: Vec<String>,
+    /// How many days a password lasts. It cannot be changed later.
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub interval_days: u32,
+    /// Where it is created; the container Managed Service Accounts if not given.
+    #[arg(long, value_name = "DN")]
+    pub container: Option<String>,
+    #[command(flatten)]
+    pub administrator: Administrator,
+}
+
+#[derive(Args, Debug)]
+pub struct GmsaList {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub administrator: Administrator,
+}
+
+#[derive(Args, Debug)]
+pub struct GmsaName {
+    /// The gMSA, with or without the `$`.
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    #[command(flatten)]
+    pub administrator: Administrator,
+}
+
+#[derive(Args, Debug)]
+pub struct GmsaShow {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub gmsa: GmsaName,
+}
+
+#[derive(Args, Debug)]
+pub struct GmsaReaders {
+    #[command(flatten)]
+    pub gmsa: GmsaName,
+    /// Users, computers or groups: account names or distinguished names.
+    #[arg(value_name = "PRINCIPAL", required = true)]
+    pub principals: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct GmsaExplain {
+    #[command(flatten)]
+    pub gmsa: GmsaName,
+    /// The user, computer or group in question.
+    #[arg(value_name = "PRINCIPAL")]
+    pub principal: String,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Credspec {
     /// Write the credential spec of a gMSA from what the directory knows.
@@ -181,18 +291,8 @@ pub struct CredspecNew {
     /// The gMSA, with or without the `$`. The first is the container's default; repeat for more.
     #[arg(long, value_name = "NAME", required = true)]
     pub account: Vec<String>,
-    /// The domain controller's LDAPS address, HOST or HOST:PORT. HOST must be a name in its certificate.
-    #[arg(long, value_name = "ADDRESS")]
-    pub ldaps: String,
-    /// The certificate authority that must have issued the domain controller's certificate, in PEM.
-    #[arg(long, value_name = "FILE")]
-    pub ca: PathBuf,
-    /// Who asks, as a user principal name or DOMAIN\user.
-    #[arg(long, value_name = "NAME")]
-    pub user: String,
-    /// A file with that user's password: its first line.
-    #[arg(long, value_name = "FILE")]
-    pub password_file: PathBuf,
+    #[command(flatten)]
+    pub administrator: Administrator,
     /// The CCG plugin that fetches the impersonation account's credentials; none for hosts joined to the domain.
     #[arg(long, value_enum, requires = "plugin_input")]
     pub plugin: Option<PluginName>,

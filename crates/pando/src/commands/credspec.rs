@@ -1,12 +1,10 @@
 //! `pando credspec new` and `pando credspec check`.
 
-use super::{Failed, password_of};
+use super::Failed;
+use super::administrator::Administration;
 use crate::cli::{CredspecCheck, CredspecNew, PluginName};
 use crate::{progress, terminal};
 use ccg::domain_facts;
-use client::Endpoint;
-use client::ldap::{Connection, Limits, Transport};
-use client::tls::Trust;
 use credspec::{AccountName, CredentialSpec, HostAccountConfig, RkcInput};
 use std::process::ExitCode;
 
@@ -17,10 +15,7 @@ pub async fn new(args: CredspecNew) -> Result<ExitCode, Failed> {
         _ => None,
     };
     let _progress = progress::start("asking the directory about its domain");
-    let server = Endpoint::parse(&args.ldaps, Endpoint::LDAPS)?;
-    let transport = Transport::Tls(Trust::pem_file(&args.ca)?);
-    let mut connection = Connection::connect(&server, &transport, &Limits::default()).await?;
-    connection.bind_simple(&args.user, &password_of(&args.password_file)?).await?;
+    let mut connection = Administration::begin(&args.administrator).await?.connection;
     let facts = domain_facts(&mut connection).await?;
     connection.unbind().await;
     let spec = CredentialSpec::generate(&facts, &accounts, host)?;

@@ -1,9 +1,11 @@
 //! What each subcommand does.
 
 mod account_provider;
+mod administrator;
 mod credspec;
 mod dc;
 mod domain;
+mod gmsa;
 mod guard;
 
 use crate::cli::{AccountProvider, Command, Credspec, Dc, Domain, Example, Guard};
@@ -20,6 +22,7 @@ pub fn run(command: Command) -> ExitCode {
             Err(error) => terminal::fail("creating the domain", &*error),
         },
         Command::Dc(Dc::Run(args)) => in_runtime("running the domain controller", dc::run(args)),
+        Command::Gmsa(command) => in_runtime("keeping gMSAs", gmsa::run(command)),
         Command::Credspec(Credspec::New(args)) => in_runtime("writing the credential spec", credspec::new(args)),
         Command::Credspec(Credspec::Check(args)) => credspec::check(&args),
         Command::AccountProvider(AccountProvider::Run(args)) => {

@@ -1,0 +1,60 @@
+//! What an administrator keeps with `pando gmsa` and `pando kds`, in a real domain.
+#![allow(clippy::expect_used, clippy::panic, reason = "only tests here; failing is their job")]
+
+use pando_tests::{ADMIN_PASSWORD, Domain, GUARD_PASSWORD, Tool, pando};
+use serde_json::Value;
+
+/// `pando ARGS` as somebody, at the domain.
+fn pando_as(domain: &Domain, user: &str, password: &str, args: &[&str]) -> Tool {
+    let file = domain.path(&format!("{user}-password"));
+    std::fs::write(&file, password).expect("a password file can be written");
+    let tool = Tool::new(pando()).args(args).args(["--ldaps", &domain.ports().ldaps.to_string(), "--user", user]);
+    tool.arg("--ca").arg(domain.ca()).arg("--password-file").arg(file)
+}
+
+fn as_admin(domain: &Domain, args: &[&str]) -> Tool {
+    pando_as(domain, "Administrator@contoso.com", ADMIN_PASSWORD, args)
+}
+
+fn as_guard(domain: &Domain, args: &[&str]) -> Tool {
+    pando_as(domain, "svc-guard@contoso.com", GUARD_PASSWORD, args)
+}
+
+#[test]
+fn a_gmsa_is_created_opened_closed_and_retired() {
+    let domain = Domain::start();
+    let create = ["gmsa", "create", "billing", "--allow", "alice", "--spn", "HTTP/billing.contoso.com"];
+    as_admin(&domain, &create).ok().says("CN=billing,CN=Managed Service Accounts,DC=contoso,DC=com is ready");
+    as_admin(&domain, &["gmsa", "list"]).ok().says("billing$").says("webapp01$");
+    let shown = as_admin(&domain, &["gmsa", "show", "billing$", "--json"]).ok();
+    let shown: Value = serde_json::from_str(&shown.stdout).expect("--json prints JSON");
+    assert_eq!(shown["interval_days"], 30, "{shown:#}");
+    assert_eq!(shown["may_retrieve"], serde_json::json!(["alice"]), "{shown:#}");
+
+    let refused = as_guard(&domain, &["gmsa", "test", "billing"]).run();
+    assert_eq!(refused.code, Some(1), "{refused}");
+    let explained = as_admin(&domain, &["gmsa", "explain", "billing", "svc-guard"]).run();
+    assert_eq!(explained.code, Some(1), "{explained}");
+    explained.says("it is allowed to alice").says("pando gmsa allow billing svc-guard");
+
+    as_admin(&domain, &["gmsa", "allow", "billing", "svc-guard"]).ok().says("alice, svc-guard");
+    as_admin(&domain, &["gmsa", "explain", "billing", "svc-guard"]).ok().says("svc-guard is allowed to");
+    as_guard(&domain, &["gmsa", "test", "billing"]).ok().says("billing$ works");
+
+    as_admin(&domain, &["gmsa", "deny", "billing", "svc-guard"]).ok();
+    assert_eq!(as_guard(&domain, &["gmsa", "test", "billing"]).run().code, Some(1));
+    as_admin(&domain, &["gmsa", "retire", "billing"]).ok();
+    as_admin(&domain, &["gmsa", "show", "billing"]).run().says("there is no gMSA billing$");
+}
+
+#[test]
+fn groups_of_groups_count_and_strangers_are_told_apart_from_mistakes() {
+    let domain = Domain::start();
+    as_admin(&domain, &["gmsa", "create", "nested", "--allow", "staff"]).ok();
+    // alice is in rate-limit-admins, and that in staff.
+    as_admin(&domain, &["gmsa", "explain", "nested", "alice"]).ok().says("staff is allowed to");
+    as_admin(&domain, &["gmsa", "explain", "nested", "nobody"]).run().says("there is no principal nobody");
+    let refused = as_guard(&domain, &["gmsa", "create", "mine"]).run();
+    assert_eq!(refused.code, Some(1), "{refused}");
+    refused.says("00000005");
+}
