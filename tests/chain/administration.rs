@@ -56,5 +56,35 @@ fn groups_of_groups_count_and_strangers_are_told_apart_from_mistakes() {
     as_admin(&domain, &["gmsa", "explain", "nested", "nobody"]).run().says("there is no principal nobody");
     let refused = as_guard(&domain, &["gmsa", "create", "mine"]).run();
     assert_eq!(refused.code, Some(1), "{refused}");
-    refused.says("00000005");
+    refused.says("INSUFF_ACCESS_RIGHTS");
+}
+
+#[test]
+fn a_root_key_is_made_over_ldap_used_and_retired_and_its_secret_never_read() {
+    let domain = Domain::start();
+    as_admin(&domain, &["kds", "create"]).ok().says("is used from 20");
+    as_admin(&domain, &["kds", "create", "--immediately"]).ok().says("is used from now on");
+    let listed = as_admin(&domain, &["kds", "list", "--json"]).ok();
+    let listed: Value = serde_json::from_str(&listed.stdout).expect("--json prints JSON");
+    let (immediate, ahead) = (&listed[0], &listed[1]);
+    assert_eq!((&immediate["effective"], &ahead["effective"]), (&Value::Bool(true), &Value::Bool(false)), "{listed:#}");
+
+    // The newest that is effective is the one that a new account's password is derived from.
+    as_admin(&domain, &["gmsa", "create", "fresh", "--allow", "svc-guard"]).ok();
+    let shown = as_admin(&domain, &["gmsa", "show", "fresh", "--json"]).ok();
+    let shown: Value = serde_json::from_str(&shown.stdout).expect("--json prints JSON");
+    assert_eq!(shown["root_key"], immediate["id"], "{shown:#}");
+    as_guard(&domain, &["gmsa", "test", "fresh"]).ok();
+
+    let secret = domain.search_as_admin().args(["-b", "CN=Configuration,DC=contoso,DC=com"]);
+    let secret = secret.args(["(objectClass=msKds-ProvRootKey)", "*", "msKds-RootKeyData"]).ok();
+    assert!(secret.values("msKds-RootKeyData").is_empty(), "{secret}");
+
+    let id = immediate["id"].as_str().expect("a name");
+    as_admin(&domain, &["kds", "retire", id]).run().says("fresh$");
+    as_admin(&domain, &["kds", "retire", id, "--force"]).ok();
+    let ahead = ahead["id"].as_str().expect("a name");
+    as_admin(&domain, &["kds", "retire", ahead]).ok().says("is deleted");
+    let refused = as_guard(&domain, &["kds", "create"]).run();
+    assert_eq!(refused.code, Some(1), "{refused}");
 }

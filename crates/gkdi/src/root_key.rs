@@ -1,7 +1,7 @@
 //! Root keys and the tree of keys beneath them. MS-GKDI 3.1.4.1.2.
 
 use crate::KeyId;
-use dtyp::{FileTime, Guid};
+use dtyp::{FileTime, Guid, Random};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
@@ -126,6 +126,36 @@ impl RootKey {
     #[must_use]
     pub fn secret(&self) -> &[u8; KEY_LENGTH] {
         &self.secret
+    }
+
+    /// The attributes of the object that keeps it, but for `msKds-DomainID`, the name of the domain controller. One of them is the secret.
+    /// MS-GKDI 3.1.4.1.1, with the values that Windows chooses.
+    #[must_use]
+    pub fn attributes(&self) -> Vec<(&'static str, Zeroizing<Vec<u8>>)> {
+        let value = |bytes: &[u8]| Zeroizing::new(bytes.to_vec());
+        let number = |number: u64| value(number.to_string().as_bytes());
+        vec![
+            ("objectClass", value(b"msKds-ProvRootKey")),
+            ("msKds-Version", value(b"1")),
+            ("msKds-KDFAlgorithmID", value(b"SP800_108_CTR_HMAC")),
+            ("msKds-KDFParam", value(&self.hash.encode())),
+            ("msKds-SecretAgreementAlgorithmID", value(b"DH")),
+            ("msKds-SecretAgreementParam", value(&crate::secret_agreement_parameters())),
+            ("msKds-PublicKeyLength", value(b"2048")),
+            ("msKds-PrivateKeyLength", value(b"512")),
+            ("msKds-RootKeyData", value(&self.secret)),
+            ("msKds-CreateTime", number(self.created.0)),
+            ("msKds-UseStartTime", number(self.use_start.0)),
+        ]
+    }
+
+    /// A new one, as Windows makes it: SHA-512, and a secret of the random source.
+    #[must_use]
+    pub fn generate(random: &dyn Random, created: FileTime, use_start: FileTime) -> Self {
+        let mut key =
+            Self { id: Guid::random(random), hash: KdfHash::Sha512, created, use_start, secret: [0; KEY_LENGTH] };
+        random.fill(&mut key.secret);
+        key
     }
 
     /// The key of a slot for a descriptor, if it may be used at `now`: not before the root key is effective, not for slots that begin

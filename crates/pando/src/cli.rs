@@ -13,7 +13,7 @@ A container names a gMSA in its credential spec; the guard turns that into the g
   credential spec -> guard -> plugin -> account provider -> impersonation account -> domain controller -> gMSA
 
 On the node, for the namespace with the impersonation account:    pando account-provider run --help
-A gMSA, and who may retrieve its password:                        pando gmsa --help
+A gMSA, its KDS root key, and who may retrieve its password:      pando kds --help, pando gmsa --help
 A credential spec, made from the directory or checked:            pando credspec --help
 The identity itself, as a credential cache:                       pando guard fetch --help
 An application that logs its users in with that identity:         pando example rate-limiter --help
@@ -61,6 +61,9 @@ pub enum Command {
     /// Run a domain controller: LDAP, LDAPS and Kerberos.
     #[command(subcommand)]
     Dc(Dc),
+    /// Keep the KDS root keys, from which the passwords of gMSAs are derived.
+    #[command(subcommand)]
+    Kds(Kds),
     /// Keep group managed service accounts, in any Active Directory domain.
     #[command(subcommand)]
     Gmsa(Gmsa),
@@ -187,6 +190,46 @@ pub struct Administrator {
     /// A file with that user's password: its first line.
     #[arg(long, value_name = "FILE")]
     pub password_file: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Kds {
+    /// Create a root key.
+    Create(KdsCreate),
+    /// List the forest's root keys.
+    List(KdsList),
+    /// Delete a root key. The gMSAs whose password was derived from it cannot be used until their next password is due.
+    Retire(KdsRetire),
+}
+
+#[derive(Args, Debug)]
+pub struct KdsCreate {
+    /// Effective at once, instead of in ten hours, by when it has reached every domain controller. For a forest with only one.
+    #[arg(long)]
+    pub immediately: bool,
+    #[command(flatten)]
+    pub administrator: Administrator,
+}
+
+#[derive(Args, Debug)]
+pub struct KdsList {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub administrator: Administrator,
+}
+
+#[derive(Args, Debug)]
+pub struct KdsRetire {
+    /// Its name, as `pando kds list` shows it.
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// Delete it although gMSAs have a password derived from it.
+    #[arg(long)]
+    pub force: bool,
+    #[command(flatten)]
+    pub administrator: Administrator,
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use dtyp::{FileTime, Guid};
-use gkdi::{KEY_LENGTH, KdfHash, KeyId, RootKey};
-use zeroize::Zeroizing;
+use gkdi::{KdfHash, KeyId, RootKey};
 
 use crate::error::win32;
 use crate::{Attribute, Caller, Directory, Dnt, Error, Object, Update, View};
@@ -120,9 +119,8 @@ pub fn root_keys(view: &View<'_>) -> Result<Vec<RootKeyInfo>, Error> {
 /// When the directory cannot be written.
 pub fn create_root_key(directory: &Directory, effective: FileTime) -> Result<Guid, Error> {
     let environment = directory.environment();
-    let id = Guid::random(&*environment.random);
-    let mut secret = Zeroizing::new([0; KEY_LENGTH]);
-    environment.random.fill(&mut secret[..]);
+    let key = RootKey::generate(&*environment.random, environment.clock.now(), effective);
+    let id = key.id;
     let (dn, maker) = {
         let view = directory.read()?;
         let head = view.object(view.domain()?)?.ok_or_else(|| Error::damaged("the domain's head is missing"))?;
@@ -131,20 +129,9 @@ pub fn create_root_key(directory: &Directory, effective: FileTime) -> Result<Gui
         let services = format!("CN=Services,CN=Configuration,{base}");
         (format!("CN={id},CN=Master Root Keys,CN=Group Key Distribution Service,{services}"), domain_controller(&view)?)
     };
-    let attributes = vec![
-        Attribute::new("objectClass", ["top", CLASS]),
-        Attribute::new("msKds-Version", ["1"]),
-        Attribute::new("msKds-KDFAlgorithmID", ["SP800_108_CTR_HMAC"]),
-        Attribute::new("msKds-KDFParam", [KdfHash::Sha512.encode()]),
-        Attribute::new("msKds-SecretAgreementAlgorithmID", ["DH"]),
-        Attribute::new("msKds-SecretAgreementParam", [gkdi::secret_agreement_parameters()]),
-        Attribute::new("msKds-PublicKeyLength", ["2048"]),
-        Attribute::new("msKds-PrivateKeyLength", ["512"]),
-        Attribute::new("msKds-RootKeyData", [secret.to_vec()]),
-        Attribute::new("msKds-CreateTime", [environment.clock.now().0.to_string()]),
-        Attribute::new("msKds-UseStartTime", [effective.0.to_string()]),
-        Attribute::new("msKds-DomainID", [maker]),
-    ];
+    let mut attributes: Vec<Attribute> =
+        key.attributes().iter().map(|(name, value)| Attribute::new(*name, [value.as_slice()])).collect();
+    attributes.push(Attribute::new("msKds-DomainID", [maker]));
     let dn = dn.parse().map_err(|_| Error::damaged("the domain's name is malformed"))?;
     directory.apply(&Caller::system(), Update::Load(vec![(dn, attributes)]))?;
     Ok(id)

@@ -15,6 +15,8 @@ use crate::{Dnt, Error, access, account, gmsa};
 
 /// Systems set these; but this one a client chooses, once, when it makes the account. MS-ADSC, and what `New-ADServiceAccount` sends.
 const CHOSEN_ONCE: &[&str] = &["msDS-ManagedPasswordInterval"];
+/// A secret that who makes a KDS root key brings along, over an encrypted connection. Like every secret, nobody reads it again.
+const BROUGHT: &str = "msKds-RootKeyData";
 /// What clients send though the directory decides it: dropped, as Active Directory does.
 const DROPPED: &[&str] = &["msDS-ManagedPasswordId", "msDS-ManagedPasswordPreviousId", "distinguishedName", "name"];
 
@@ -134,7 +136,9 @@ fn take(planner: &Planner<'_>, draft: &mut Draft, given: &Attribute, special: &m
         ));
     }
     if !system {
-        if planner.catalogue().is_secret(attribute.id) || name == "userPassword" {
+        if *name == *BROUGHT {
+            require_sealed(planner)?;
+        } else if planner.catalogue().is_secret(attribute.id) || name == "userPassword" {
             return Err(Error::unwilling(
                 win32::DS_UNWILLING_TO_PERFORM,
                 format!("{name} is not written by clients; passwords go to unicodePwd"),

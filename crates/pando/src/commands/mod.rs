@@ -7,6 +7,7 @@ mod dc;
 mod domain;
 mod gmsa;
 mod guard;
+mod kds;
 
 use crate::cli::{AccountProvider, Command, Credspec, Dc, Domain, Example, Guard};
 use crate::terminal;
@@ -22,6 +23,7 @@ pub fn run(command: Command) -> ExitCode {
             Err(error) => terminal::fail("creating the domain", &*error),
         },
         Command::Dc(Dc::Run(args)) => in_runtime("running the domain controller", dc::run(args)),
+        Command::Kds(command) => in_runtime("keeping KDS root keys", kds::run(command)),
         Command::Gmsa(command) => in_runtime("keeping gMSAs", gmsa::run(command)),
         Command::Credspec(Credspec::New(args)) => in_runtime("writing the credential spec", credspec::new(args)),
         Command::Credspec(Credspec::Check(args)) => credspec::check(&args),

@@ -10,6 +10,7 @@ use super::{CLASS, READERS, account};
 use crate::cli::{GmsaList, GmsaShow};
 use crate::commands::Failed;
 use crate::commands::administrator::Administration;
+use crate::commands::kds::readable;
 use crate::terminal;
 
 const SHOWN: [&str; 8] = [
@@ -77,18 +78,12 @@ async fn describe(administration: &mut Administration, entry: &Entry) -> Result<
         "dns_host_name": entry.text("dNSHostName"),
         "enabled": number("userAccountControl").map(|control| control & 2 == 0),
         "interval_days": number("msDS-ManagedPasswordInterval"),
-        "password_since": envelope.as_ref().map(|envelope| readable(&envelope.slot.start().generalized())),
+        "password_since": envelope.as_ref().map(|envelope| readable(envelope.slot.start())),
         "root_key": envelope.as_ref().map(|envelope| envelope.root_key.to_string()),
         "key_version": number("msDS-KeyVersionNumber"),
         "service_principal_names": spns,
         "may_retrieve": readers,
     }))
-}
-
-/// `20261123140000.0Z` as RFC 3339 writes it, to the minute.
-fn readable(time: &str) -> String {
-    let part = |range: std::ops::Range<usize>| time.get(range).unwrap_or_default();
-    format!("{}-{}-{}T{}:{}Z", part(0..4), part(4..6), part(6..8), part(8..10), part(10..12))
 }
 
 /// The names of all who may retrieve the password.
