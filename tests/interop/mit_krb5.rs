@@ -240,6 +240,20 @@ fn the_key_version_rises_with_each_password() {
 }
 
 #[test]
+fn a_name_that_was_given_up_is_not_somebody_elses_ticket() {
+    // CVE-2021-42278 and 42287: whoever is called `dc1` for a while is not `DC1$` afterwards.
+    let domain = Domain::start();
+    domain.replace("bob", "sAMAccountName: dc1");
+    domain.kinit("dc1", BOB_PASSWORD).ok();
+    domain.tool("kvno").arg("ldap/localhost").ok();
+    domain.replace("bob", "sAMAccountName: bob");
+    domain.tool("kvno").arg("host/dc1.contoso.com").fails(1).says("TGT has been revoked");
+    domain.tool("kvno").args(["-U", "Administrator", "ldap/localhost"]).fails(1);
+    // The ticket from before says by its SID who it is.
+    domain.ldap_sasl("ldapwhoami", Transport::Plain, "GSSAPI").ok().says(r"u:CONTOSO\bob");
+}
+
+#[test]
 fn tickets_survive_a_restart_of_the_domain_controller() {
     let mut domain = as_alice();
     domain.kill();
