@@ -6,7 +6,7 @@
 //! Every link authenticates both of its ends and is reported as a [`Link`]; the first that does not hold ends it, and the [`GuardError`]
 //! says which one and what to do.
 //!
-//! In reading order: [`Guard::fetch`]; [`Identity`], what comes of it, and its files; [`Link`] and [`Step`]; [`GuardError`] and [`Cause`];
+//! In reading order: [`Guard::fetch`]; [`Identity`], what comes of it, and its files; [`Lease`], which keeps them fresh; [`Link`] and [`Step`]; [`GuardError`] and [`Cause`];
 //! [`domain_facts()`], what a directory says about its domain, which also makes new specs.
 //!
 //! ```no_run
@@ -27,11 +27,13 @@ mod domain_facts;
 mod error;
 mod guard;
 mod identity;
+mod lease;
 mod link;
 
 pub use domain_facts::{FactsError, domain_facts};
 pub use error::{Cause, GuardError};
 pub use guard::{Guard, HostIdentity, Options};
 pub use identity::{Account, Identity};
+pub use lease::Lease;
 pub use link::{Link, Step};
 pub use plugins::{self, Hop, PasswordCredentials, Plugin, PluginError, Registry as Plugins};

@@ -390,27 +390,52 @@ pub struct ProviderRun {
 pub enum Guard {
     /// Fetch the identity that a credential spec names, once.
     Fetch(GuardFetch),
+    /// Run a program with the identity that a credential spec names, kept fresh until the program ends.
+    Exec(GuardExec),
+}
+
+/// Whose identity the guard fetches, and from where.
+#[derive(Args, Debug)]
+pub struct GuardSource {
+    /// The credential spec.
+    #[arg(long, value_name = "FILE")]
+    pub credspec: PathBuf,
+    #[command(flatten)]
+    pub domain: DomainAddress,
+    /// Where the rkc plugin finds the account providers of this node.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/rancher/gmsa")]
+    pub host_dir: PathBuf,
+    /// The keytab of this host, a computer of the domain: for credential specs that name no plugin.
+    #[arg(long, value_name = "FILE")]
+    pub host_keytab: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
 pub struct GuardFetch {
-    /// The credential spec.
-    #[arg(long, value_name = "FILE")]
-    pub credspec: PathBuf,
+    #[command(flatten)]
+    pub source: GuardSource,
     /// Where to write the gMSA's credential cache.
     #[arg(long, value_name = "FILE")]
     pub ccache: PathBuf,
     /// Also write a keytab with the gMSA's current and previous keys.
     #[arg(long, value_name = "FILE")]
     pub keytab: Option<PathBuf>,
-    #[command(flatten)]
-    pub domain: DomainAddress,
-    /// Where the rkc plugin finds the account providers of this node.
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/rancher/gmsa")]
-    pub host_dir: PathBuf,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct GuardExec {
+    #[command(flatten)]
+    pub source: GuardSource,
+    /// Where to keep the identity, in a folder of its own that is removed at the end; best in memory. $XDG_RUNTIME_DIR or /dev/shm if not
+    /// given.
+    #[arg(long, value_name = "DIR")]
+    pub run_dir: Option<PathBuf>,
+    /// The program, which finds the identity by KRB5CCNAME and KRB5_KTNAME, and its arguments.
+    #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub command: Vec<std::ffi::OsString>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -31,6 +31,7 @@ pub fn run(command: Command) -> ExitCode {
             in_runtime("running the account provider", account_provider::run(args))
         }
         Command::Guard(Guard::Fetch(args)) => in_runtime("fetching the identity", guard::fetch(args)),
+        Command::Guard(Guard::Exec(args)) => in_runtime("running a program with the identity", guard::exec(args)),
         Command::Example(Example::RateLimiter(args)) => in_runtime("running the rate limiter", async {
             let config = args.config().map_err(Failed::from)?;
             let ready = args.ready_file.clone();

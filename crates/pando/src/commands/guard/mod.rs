@@ -1,20 +1,22 @@
-//! `pando guard fetch`.
+//! `pando guard`: what comes of a credential spec. Here `fetch`; `exec` beside it.
+
+mod exec;
+mod source;
 
 use super::Failed;
-use crate::cli::{DomainAddress, GuardFetch};
+use crate::cli::GuardFetch;
 use crate::{progress, terminal};
-use ccg::{Guard, GuardError, Link, Plugins, plugins::Rkc};
-use client::{Domain, Endpoint};
+use ccg::{Guard, GuardError, Link};
+use client::Domain;
 use credspec::CredentialSpec;
 use std::process::ExitCode;
 
+pub use exec::exec;
+use source::Source;
+
 pub async fn fetch(args: GuardFetch) -> Result<ExitCode, Failed> {
-    let path = args.credspec.display();
-    let text = std::fs::read(&args.credspec).map_err(|error| format!("{path} cannot be read: {error}"))?;
-    let spec = CredentialSpec::parse(&text).map_err(|error| format!("{path}: {error}"))?;
-    let domain = domain(&spec, &args.domain)?;
-    let _progress = progress::start(format!("fetching the identity of {path}"));
-    let guard = Guard::new(Plugins::new().with(Rkc::new(&args.host_dir)));
+    let Source { spec, domain, guard } = Source::read(&args.source)?;
+    let _progress = progress::start(format!("fetching the identity of {}", args.source.credspec.display()));
     match follow(&guard, &spec, &domain, &args).await {
         Ok((principal, links)) => {
             report(args.json, &links, None, Some(&principal));
@@ -40,19 +42,6 @@ async fn follow(
         links.push(identity.write_keytab(keytab, &[])?);
     }
     Ok((identity.default.principal(), links))
-}
-
-/// Where the spec's domain is: what was said, else the domain's own name, which its domain controllers answer to.
-fn domain(spec: &CredentialSpec, address: &DomainAddress) -> Result<Domain, Failed> {
-    let mut domain = Domain::new(&spec.domain_join_config.dns_name.to_string());
-    if !address.kdc.is_empty() {
-        let kdcs = address.kdc.iter().map(|kdc| Endpoint::parse(kdc, Endpoint::KERBEROS));
-        domain = domain.with_kdcs(kdcs.collect::<Result<Vec<_>, _>>()?);
-    }
-    if let (Some(ldap), Some(host)) = (&address.ldap, &address.dc_host) {
-        domain = domain.with_ldap(host, [Endpoint::parse(ldap, Endpoint::LDAP)?]);
-    }
-    Ok(domain)
 }
 
 fn report(json: bool, links: &[Link], error: Option<&GuardError>, principal: Option<&str>) {
