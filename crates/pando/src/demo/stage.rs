@@ -41,7 +41,10 @@ impl Stage {
     /// Makes the folder: this one, which must be empty, or a temporary one.
     pub fn set(dir: Option<&Path>) -> Result<Self, Failed> {
         let temporary = match dir {
-            None => Some(tempfile::Builder::new().prefix("pando-demo-").tempdir()?),
+            None => {
+                let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+                Some(tempfile::Builder::new().prefix("pando-demo-").permissions(owner_only).tempdir()?)
+            }
             Some(dir) => {
                 file::private_folder(dir)?;
                 if std::fs::read_dir(dir)?.next().is_some() {

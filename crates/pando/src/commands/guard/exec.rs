@@ -17,7 +17,8 @@ pub async fn exec(args: GuardExec) -> Result<ExitCode, Failed> {
     let Source { spec, domain, guard } = Source::read(&args.source)?;
     let parent = args.run_dir.clone().unwrap_or_else(memory);
     // Closed to others, and removed when this ends.
-    let folder = tempfile::Builder::new().prefix("pando-guard-").tempdir_in(&parent);
+    let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    let folder = tempfile::Builder::new().prefix("pando-guard-").permissions(owner_only).tempdir_in(&parent);
     let folder = folder.map_err(|error| format!("no folder can be made in {}: {error}", parent.display()))?;
     let begun = {
         let _progress = progress::start(format!("fetching the identity of {}", args.source.credspec.display()));
