@@ -12,8 +12,8 @@ use kerberos::pac::Pac;
 use super::facts::Facts;
 use super::logon::{Logon, LogonFailure, Principal};
 
-/// How many principals are remembered.
-const REMEMBERED: usize = 4096;
+/// How many principals are remembered: as many as the KDC remembers accounts.
+const REMEMBERED: usize = 1 << 14;
 /// MS-ADTS 2.2.16.
 const ACCOUNT_DISABLE: i64 = 2;
 
