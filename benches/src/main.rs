@@ -35,6 +35,10 @@ pub enum BenchError {
     Gone(&'static str),
     #[error("cannot encode an answer: {0}")]
     Asn1(#[from] asn1::Error),
+    #[error("no sealed connection: {0}")]
+    Kerberos(#[from] client::kerberos::Error),
+    #[error("on a sealed connection: {0}")]
+    Ldap(#[from] client::ldap::Error),
     #[error("the plugin gave no credentials: {0}")]
     Plugin(#[from] plugins::PluginError),
 }
@@ -56,6 +60,10 @@ pub enum What {
     Login,
     /// Kerberos AS exchange with an encrypted timestamp, over UDP.
     AsReq,
+    /// An AS exchange with a wrong password, which is refused.
+    AsReqWrong,
+    /// The search over a connection that a ticket has sealed (SASL GSSAPI with confidentiality; Pando only).
+    SealedSearch,
     /// From an empty folder to the first answered search (Pando only).
     Start,
     /// The whole tour of `pando demo --exit` (Pando only).
@@ -92,6 +100,11 @@ impl Arguments {
         self.what.is_empty() || self.what.contains(&what)
     }
 
+    /// Whether anybody's password is needed. Their keys take most of the time that filling takes.
+    fn needs_passwords(&self) -> bool {
+        [What::Bind, What::Login, What::AsReq, What::AsReqWrong].into_iter().any(|what| self.wants(what))
+    }
+
     fn turn(&self) -> Duration {
         Duration::try_from_secs_f64(self.seconds).unwrap_or(Duration::from_secs(5))
     }
@@ -113,19 +126,33 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<Report, BenchError> {
     let mut report = Report::new(arguments);
-    let wants_ldap = [What::Search, What::Bind, What::Login].into_iter().any(|what| arguments.wants(what));
-    if wants_ldap || arguments.wants(What::AsReq) {
-        eprintln!("Filling Pando with {} users (over LDAPS, each with a password) ...", arguments.users);
-        let pando = Pando::with_users(arguments.users)?;
+    let wants = |any: &[What]| any.iter().any(|what| arguments.wants(*what));
+    let wants_ldap = wants(&[What::Search, What::Bind, What::Login]);
+    let wants_kdc = wants(&[What::AsReq, What::AsReqWrong]);
+    if wants_ldap || wants_kdc || wants(&[What::SealedSearch]) {
+        eprintln!("Filling Pando with {} users (over LDAPS) ...", arguments.users);
+        let pando = Pando::with_users(arguments.users, arguments.needs_passwords())?;
+        report.memory(pando.meter())?;
         if wants_ldap {
             eprintln!("Filling slapd ...");
-            ldap(arguments, &pando, &Slapd::with_users(arguments.users)?, &mut report)?;
+            let slapd = Slapd::with_users(arguments.users, arguments.needs_passwords())?;
+            ldap(arguments, &pando, &slapd, &mut report)?;
+            report.memory(slapd.meter())?;
         }
-        if arguments.wants(What::AsReq) {
+        if arguments.wants(What::SealedSearch) {
+            scenario::sealed::measure(arguments, &pando, &mut report)?;
+        }
+        if wants_kdc {
             eprintln!("Filling krb5kdc ...");
             let kdc = Krb5Kdc::with_users(arguments.users)?;
-            scenario::as_req::compare(arguments, [pando.kdc(), kdc.kdc()], &mut report)?;
+            for what in [What::AsReq, What::AsReqWrong] {
+                if arguments.wants(what) {
+                    scenario::as_req::compare(what, arguments, [pando.kdc(), kdc.kdc()], &mut report)?;
+                }
+            }
+            report.memory(kdc.meter())?;
         }
+        report.memory(pando.meter())?;
     }
     scenario::whole::measure(arguments, &mut report)?;
     Ok(report)
@@ -149,10 +176,23 @@ mod tests {
         let arguments = Arguments { what: Vec::new(), users: 20, connections: 2, seconds: 0.2, rounds: 1, json: false };
         let report = run(&arguments).expect("a report");
         let table = report.table();
-        for word in ["search", "bind", "login", "as-req", "start", "demo", "plugin", "pando", "slapd", "krb5kdc"] {
+        for word in [
+            "search",
+            "sealed-search",
+            "bind",
+            "login",
+            "as-req",
+            "as-req-wrong",
+            "start",
+            "demo",
+            "plugin",
+            "pando",
+            "slapd",
+            "krb5kdc",
+        ] {
             assert!(table.contains(word), "{word}: {table}");
         }
         let json: serde_json::Value = serde_json::from_str(&report.json()).expect("JSON");
-        assert!(json["loads"].as_array().is_some_and(|loads| loads.len() == 8), "{json:#}");
+        assert!(json["loads"].as_array().is_some_and(|loads| loads.len() == 11), "{json:#}");
     }
 }

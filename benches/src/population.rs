@@ -24,9 +24,22 @@ pub fn everybody(users: u32) -> impl Iterator<Item = String> {
 }
 
 /// The entries for an Active Directory.
-pub fn active_directory_ldif(names: impl Iterator<Item = String>, people: &str, domain: &str) -> String {
+pub fn active_directory_ldif(
+    names: impl Iterator<Item = String>,
+    people: &str,
+    domain: &str,
+    passwords: bool,
+) -> String {
     let mut ldif = String::new();
     for name in names {
+        if !passwords && name != SERVICE {
+            let _ = write!(
+                ldif,
+                "dn: CN={name},{people}\nobjectClass: user\nsAMAccountName: {name}\nuserPrincipalName: {name}@{domain}\n\
+                 sn: Family\ngivenName: Given\nmail: {name}@{domain}\ndescription: one of many\nuserAccountControl: 514\n\n"
+            );
+            continue;
+        }
         let quoted: Vec<u8> = format!("\"{}\"", password(&name)).encode_utf16().flat_map(u16::to_le_bytes).collect();
         let _ = write!(
             ldif,
@@ -40,15 +53,23 @@ pub fn active_directory_ldif(names: impl Iterator<Item = String>, people: &str, 
 }
 
 /// The entries for slapd, with salted SHA-1 passwords.
-pub fn inet_org_person_ldif(names: impl Iterator<Item = String>, people: &str, domain: &str) -> String {
+pub fn inet_org_person_ldif(
+    names: impl Iterator<Item = String>,
+    people: &str,
+    domain: &str,
+    passwords: bool,
+) -> String {
     let mut ldif = String::new();
     for name in names {
         let _ = write!(
             ldif,
             "dn: uid={name},{people}\nobjectClass: inetOrgPerson\nuid: {name}\ncn: {name}\nsn: Family\n\
-             givenName: Given\nmail: {name}@{domain}\ndescription: one of many\nuserPassword: {}\n\n",
-            salted_sha1(&password(&name), name.as_bytes())
+             givenName: Given\nmail: {name}@{domain}\ndescription: one of many\n"
         );
+        if passwords || name == SERVICE {
+            let _ = writeln!(ldif, "userPassword: {}", salted_sha1(&password(&name), name.as_bytes()));
+        }
+        ldif.push('\n');
     }
     ldif
 }

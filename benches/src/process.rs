@@ -40,6 +40,16 @@ impl Meter {
         Ok(TICK * ticks)
     }
 
+    /// What it has in memory, in bytes: its own, and what of its files is mapped. The latter the system takes back when it needs it.
+    pub fn memory(&self) -> Result<[u64; 2], BenchError> {
+        let text =
+            std::fs::read_to_string(format!("/proc/{}/status", self.pid)).map_err(|_| BenchError::Gone(self.server))?;
+        Ok(["RssAnon:", "RssFile:"].map(|field| {
+            let line = text.lines().find_map(|line| line.strip_prefix(field));
+            line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
+        }))
+    }
+
     /// Starts counting system calls; `None` where strace is missing or may not attach.
     pub fn trace(&self) -> Result<Option<Trace>, BenchError> {
         let folder = TempDir::new().map_err(while_doing("making a temporary folder"))?;

@@ -5,8 +5,9 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 
-use crate::Arguments;
 use crate::load::Sample;
+use crate::process::Meter;
+use crate::{Arguments, BenchError};
 
 /// Everything that was measured.
 #[derive(Serialize)]
@@ -18,6 +19,7 @@ pub struct Report {
     cores: usize,
     loads: Vec<Load>,
     times: Vec<Times>,
+    memory: Vec<Memory>,
 }
 
 /// One server under one kind of load.
@@ -31,6 +33,14 @@ struct Load {
     p99_us: f64,
     server_cpu_us: f64,
     system_calls: Option<f64>,
+}
+
+/// What a server had in memory at one moment, in the order of the run.
+#[derive(Serialize)]
+struct Memory {
+    server: &'static str,
+    own_mib: f64,
+    mapped_files_mib: f64,
 }
 
 /// How long something took, over several runs.
@@ -54,6 +64,7 @@ impl Report {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             loads: Vec::new(),
             times: Vec::new(),
+            memory: Vec::new(),
         }
     }
 
@@ -78,6 +89,13 @@ impl Report {
         let at = |index: usize| runs.get(index).map_or(0.0, |run| run.as_secs_f64() * 1e3);
         let last = runs.len().saturating_sub(1);
         self.times.push(Times { what, runs: runs.len(), best_ms: at(0), median_ms: at(last / 2), worst_ms: at(last) });
+    }
+
+    /// Adds what a server has in memory now.
+    pub fn memory(&mut self, meter: &Meter) -> Result<(), BenchError> {
+        let [own_mib, mapped_files_mib] = meter.memory()?.map(|bytes| bytes as f64 / f64::from(1 << 20));
+        self.memory.push(Memory { server: meter.server(), own_mib, mapped_files_mib });
+        Ok(())
     }
 
     /// For machines.
@@ -105,6 +123,14 @@ impl Report {
                     format!("{:.1}", load.server_cpu_us),
                     calls,
                 ]);
+            }
+            text += &format!("{table}\n");
+        }
+        if !self.memory.is_empty() {
+            let mut table = table(&["memory of", "own MiB", "mapped files MiB"], 1);
+            for memory in &self.memory {
+                let figures = [memory.own_mib, memory.mapped_files_mib].map(|figure| format!("{figure:.1}"));
+                table.add_row([memory.server.to_owned()].into_iter().chain(figures));
             }
             text += &format!("{table}\n");
         }

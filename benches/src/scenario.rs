@@ -2,6 +2,7 @@
 
 pub mod as_req;
 pub mod ldap;
+pub mod sealed;
 pub mod whole;
 
 use crate::load::{Sample, Worker};

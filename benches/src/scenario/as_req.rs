@@ -16,7 +16,7 @@ use crate::load::Worker;
 use crate::population::{self, Sequence};
 use crate::process::Meter;
 use crate::report::Report;
-use crate::{Arguments, BenchError, while_doing};
+use crate::{Arguments, BenchError, What, while_doing};
 
 /// A KDC with everybody in it.
 #[derive(Clone, Copy)]
@@ -29,23 +29,26 @@ pub struct Kdc<'a> {
     pub realm: &'a str,
 }
 
+/// What a wrong password is answered with. RFC 4120 7.5.9.
+const PREAUTH_FAILED: i32 = 24;
 /// How many of the users ask: each needs its key derived here first. They are spread evenly over all.
 const CLIENTS: u32 = 500;
 
 /// Measures AS exchanges on each of the KDCs.
-pub fn compare(arguments: &Arguments, kdcs: [Kdc<'_>; 2], report: &mut Report) -> Result<(), BenchError> {
-    let sides = kdcs.iter().map(|kdc| side(arguments, kdc)).collect::<Result<_, _>>()?;
-    take_turns("as-req", arguments, sides, report)
+pub fn compare(what: What, arguments: &Arguments, kdcs: [Kdc<'_>; 2], report: &mut Report) -> Result<(), BenchError> {
+    let sides = kdcs.iter().map(|kdc| side(what, arguments, kdc)).collect::<Result<_, _>>()?;
+    let name = if what == What::AsReqWrong { "as-req-wrong" } else { "as-req" };
+    take_turns(name, arguments, sides, report)
 }
 
-fn side<'a>(arguments: &Arguments, kdc: &Kdc<'a>) -> Result<Side<'a>, BenchError> {
-    let accounts: Arc<Vec<Account>> = Arc::new(accounts(arguments.users, kdc.realm));
+fn side<'a>(what: What, arguments: &Arguments, kdc: &Kdc<'a>) -> Result<Side<'a>, BenchError> {
+    let accounts: Arc<Vec<Account>> = Arc::new(accounts(arguments.users, kdc.realm, what == What::AsReqWrong));
     let worker = |number| -> Result<Box<dyn Worker>, BenchError> {
         let socket = UdpSocket::bind("127.0.0.1:0").map_err(while_doing("opening a UDP socket"))?;
         socket.connect(kdc.address).map_err(while_doing("connecting a UDP socket"))?;
         socket.set_read_timeout(Some(Duration::from_secs(2))).map_err(while_doing("setting a timeout"))?;
         let (accounts, realm) = (Arc::clone(&accounts), kdc.realm.to_owned());
-        Ok(Box::new(Client { socket, accounts, realm, sequence: Sequence::of(number) }))
+        Ok(Box::new(Client { socket, accounts, realm, what, sequence: Sequence::of(number) }))
     };
     let workers = (0..arguments.connections).map(worker).collect::<Result<_, _>>()?;
     Ok(Side { meter: kdc.meter, workers })
@@ -56,11 +59,11 @@ struct Account {
     key: Key,
 }
 
-fn accounts(users: u32, realm: &str) -> Vec<Account> {
+fn accounts(users: u32, realm: &str, wrong: bool) -> Vec<Account> {
     let clients = users.min(CLIENTS);
     let account = |number: u32| {
         let name = population::name(number * (users / clients));
-        let salt = format!("{realm}{name}");
+        let salt = format!("{realm}{name}{}", if wrong { " is wrong" } else { "" });
         let key = Key::from_password(Etype::Aes256, population::password(&name).as_bytes(), salt.as_bytes(), 4096);
         Account { name, key }
     };
@@ -71,6 +74,7 @@ struct Client {
     socket: UdpSocket,
     accounts: Arc<Vec<Account>>,
     realm: String,
+    what: What,
     sequence: Sequence,
 }
 
@@ -109,8 +113,9 @@ impl Worker for Client {
         let length = self.socket.recv(&mut answer).map_err(while_doing("waiting for an AS answer"))?;
         let answer = answer.get(..length).unwrap_or_default();
         match answer.first() {
-            Some(0x6b) => Ok(()),
+            Some(0x6b) if self.what == What::AsReq => Ok(()),
             Some(0x7e) => match KrbError::decode(answer) {
+                Ok(error) if self.what == What::AsReqWrong && error.code == PREAUTH_FAILED => Ok(()),
                 Ok(error) => Err(BenchError::Answer(format!("Kerberos error {}: {:?}", error.code, error.text))),
                 Err(error) => Err(BenchError::Answer(error.to_string())),
             },

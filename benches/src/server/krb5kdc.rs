@@ -57,6 +57,11 @@ impl Krb5Kdc {
         Ok(Self { meter: Meter::new("krb5kdc", process.id()), address, _process: process, _folder: folder })
     }
 
+    /// Its process.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
     /// Its Kerberos side.
     pub fn kdc(&self) -> Kdc<'_> {
         Kdc { meter: &self.meter, address: self.address, realm: REALM }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
+use client::{Domain, Endpoint};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -17,6 +18,8 @@ use crate::{BenchError, population, while_doing};
 /// The administrator's password.
 pub const ADMIN_PASSWORD: &str = "Bench-4dministrator";
 const DOMAIN: &str = "bench.example";
+/// What the first domain controller of a domain is called.
+const DC_HOST: &str = "dc1.bench.example";
 const BASE: &str = "DC=bench,DC=example";
 const PEOPLE: &str = "CN=Users,DC=bench,DC=example";
 
@@ -66,30 +69,41 @@ impl Pando {
     }
 
     /// A domain with everybody in it.
-    pub fn with_users(users: u32) -> Result<Self, BenchError> {
+    pub fn with_users(users: u32, passwords: bool) -> Result<Self, BenchError> {
         let pando = Self::empty()?;
         let names: Vec<String> = population::everybody(users).collect();
         // Two at a time: a password's keys take longer to derive than an entry to write.
         let (one, other) = names.split_at(names.len() / 2);
         thread::scope(|scope| {
-            let first = scope.spawn(|| pando.add(one));
-            pando.add(other)?;
+            let first = scope.spawn(|| pando.add(one, passwords));
+            pando.add(other, passwords)?;
             first.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })?;
         Ok(pando)
     }
 
-    fn add(&self, names: &[String]) -> Result<(), BenchError> {
-        let ldif = population::active_directory_ldif(names.iter().cloned(), PEOPLE, DOMAIN);
+    fn add(&self, names: &[String], passwords: bool) -> Result<(), BenchError> {
+        let ldif = population::active_directory_ldif(names.iter().cloned(), PEOPLE, DOMAIN, passwords);
         let mut ldapadd = Command::new("ldapadd");
         ldapadd.env("LDAPTLS_CACERT", &self.ca).args(["-x", "-D", &format!("CN=Administrator,{PEOPLE}")]);
         ldapadd.args(["-w", ADMIN_PASSWORD, "-H", &format!("ldaps://localhost:{}", self.ldaps.port())]);
         run_with_input(&mut ldapadd, ldif.as_bytes()).map(drop)
     }
 
+    /// Its process.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
     /// Its LDAP side.
     pub fn ldap(&self) -> LdapServer<'_> {
         LdapServer { meter: &self.meter, address: self.ldap, base: BASE, login: "sAMAccountName", rdn: ("CN", PEOPLE) }
+    }
+
+    /// Where a domain's client finds it.
+    pub fn domain(&self) -> Domain {
+        let endpoint = |address: SocketAddr| Endpoint::new(address.ip().to_string(), address.port());
+        Domain::new(DOMAIN).with_kdcs([endpoint(self.kerberos)]).with_ldap(DC_HOST, [endpoint(self.ldap)])
     }
 
     /// Its Kerberos side.

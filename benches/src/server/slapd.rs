@@ -23,7 +23,7 @@ pub struct Slapd {
 
 impl Slapd {
     /// With everybody in it, and an access list that lets users read and nobody read passwords.
-    pub fn with_users(users: u32) -> Result<Self, BenchError> {
+    pub fn with_users(users: u32, passwords: bool) -> Result<Self, BenchError> {
         let folder = TempDir::new().map_err(while_doing("making a temporary folder"))?;
         let path = |name: &str| folder.path().join(name);
         std::fs::create_dir(path("db")).map_err(while_doing("making slapd's folder"))?;
@@ -41,7 +41,7 @@ impl Slapd {
             "dn: {BASE}\nobjectClass: dcObject\nobjectClass: organization\no: bench\ndc: bench\n\n\
              dn: {PEOPLE}\nobjectClass: organizationalUnit\nou: people\n\n"
         );
-        let people = population::inet_org_person_ldif(population::everybody(users), PEOPLE, "bench.example");
+        let people = population::inet_org_person_ldif(population::everybody(users), PEOPLE, "bench.example", passwords);
         std::fs::write(path("people.ldif"), tree + &people).map_err(while_doing("writing slapd's entries"))?;
         run(system_command("slapadd").arg("-q").arg("-f").arg(path("slapd.conf")).arg("-l").arg(path("people.ldif")))?;
         let address = free_address()?;
@@ -50,6 +50,11 @@ impl Slapd {
         let mut process = Running::spawn(&mut slapd)?;
         process.until("slapd", || TcpStream::connect(address).ok())?;
         Ok(Self { meter: Meter::new("slapd", process.id()), address, _process: process, _folder: folder })
+    }
+
+    /// Its process.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// Its LDAP side.
