@@ -84,6 +84,24 @@ pub enum Cause {
         "the spec has no HostAccountConfig, and this host has no identity of its own in the domain: add HostAccountConfig to the spec, or give the guard the host's keytab"
     )]
     NoHostIdentity,
+    /// The host's keytab cannot be used.
+    #[error("the host's keytab {path} cannot be used: {what}")]
+    HostKeytab {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        what: String,
+    },
+    /// The host has joined other domains, but not the spec's.
+    #[error(
+        "the spec has no HostAccountConfig, and the host's keytabs ({keytabs:?}) have no key of a computer account (NAME$) of the realm {realm}: join the host to that domain, or add HostAccountConfig to the spec"
+    )]
+    NoHostAccount {
+        /// Of which realm.
+        realm: String,
+        /// Where it was looked for.
+        keytabs: Vec<PathBuf>,
+    },
     /// The spec names a plugin that is not there.
     #[error("the spec asks for the plugin {}, and this guard has {known}: correct PluginGUID, or install that plugin", .clsid.braced())]
     NoPlugin {

@@ -9,22 +9,14 @@ use credspec::{AccountName, CredentialSpec, DomainFacts, DomainJoinConfig, HostA
 use plugins::{PasswordCredentials, Plugin, Registry};
 
 use crate::link::Chain;
-use crate::{Account, Cause, GuardError, Identity, Step, domain_facts};
+use crate::{Account, Asker, Cause, GuardError, HostKeytabs, Identity, Step, domain_facts};
 
 /// Turns credential specs into identities.
 #[derive(Clone)]
 pub struct Guard {
     plugins: Registry,
-    host: Option<Arc<HostIdentity>>,
+    host: HostKeytabs,
     options: Options,
-}
-
-/// Who the host itself is in the domain, for specs without a plugin.
-pub struct HostIdentity {
-    /// Its principal: `host1$`.
-    pub principal: PrincipalName,
-    /// What proves it.
-    pub secret: kerberos::Secret,
 }
 
 /// How the guard talks to the domain.
@@ -51,17 +43,11 @@ impl Default for Options {
     }
 }
 
-/// Who asks the directory for the gMSA.
-struct Asker {
-    name: PrincipalName,
-    secret: kerberos::Secret,
-}
-
 impl Guard {
     /// A guard with these plugins and the usual settings.
     #[must_use]
     pub fn new(plugins: Registry) -> Self {
-        Self { plugins, host: None, options: Options::default() }
+        Self { plugins, host: HostKeytabs::default(), options: Options::default() }
     }
 
     /// With these settings.
@@ -71,11 +57,17 @@ impl Guard {
         self
     }
 
-    /// With the host's own identity, for specs that name no plugin.
+    /// With the host's own accounts, for specs that name no plugin.
     #[must_use]
-    pub fn with_host_identity(mut self, host: HostIdentity) -> Self {
-        self.host = Some(Arc::new(host));
+    pub fn with_host_keytabs(mut self, keytabs: HostKeytabs) -> Self {
+        self.host = keytabs;
         self
+    }
+
+    /// The plugins it may call.
+    #[must_use]
+    pub fn plugins(&self) -> &Registry {
+        &self.plugins
     }
 
     /// Reads a credential spec and fetches the identity that it names.
@@ -94,8 +86,30 @@ impl Guard {
     /// # Errors
     /// The link that broke, why, and what to do.
     pub async fn fetch(&self, spec: &CredentialSpec, domain: &Domain) -> Result<Identity, GuardError> {
+        self.fetch_with(spec, domain, None).await
+    }
+
+    /// The same with credentials that the caller brought, instead of the spec's plugin or the host's own account.
+    ///
+    /// # Errors
+    /// The link that broke, why, and what to do.
+    pub async fn fetch_as(
+        &self,
+        spec: &CredentialSpec,
+        domain: &Domain,
+        asker: &Asker,
+    ) -> Result<Identity, GuardError> {
+        self.fetch_with(spec, domain, Some(asker)).await
+    }
+
+    async fn fetch_with(
+        &self,
+        spec: &CredentialSpec,
+        domain: &Domain,
+        asker: Option<&Asker>,
+    ) -> Result<Identity, GuardError> {
         let mut chain = Chain::new();
-        match self.follow(spec, domain, &mut chain).await {
+        match self.follow(spec, domain, asker, &mut chain).await {
             Ok((default, others)) => {
                 let fetched = self.options.kerberos.clock.now();
                 Ok(Identity { default, others, links: chain.into_links(), domain: domain.clone(), fetched })
@@ -112,24 +126,19 @@ impl Guard {
         &self,
         spec: &CredentialSpec,
         domain: &Domain,
+        asker: Option<&Asker>,
         chain: &mut Chain,
     ) -> Result<(Account, Vec<Account>), Cause> {
         read_spec(spec, domain, chain)?;
-        let asker = match &spec.active_directory_config.host_account_config {
-            Some(config) => self.ask_plugin(config, &spec.domain_join_config, chain).await?,
-            None => return self.as_host(spec, domain, chain).await,
+        let found = match (asker, &spec.active_directory_config.host_account_config) {
+            (Some(_), _) => None,
+            (None, Some(config)) => Some(self.ask_plugin(config, &spec.domain_join_config, chain).await?),
+            (None, None) => Some(self.host.account(&domain.realm)?),
         };
-        self.retrieve_all(&asker.name, &asker.secret, spec, domain, chain).await
-    }
-
-    async fn as_host(
-        &self,
-        spec: &CredentialSpec,
-        domain: &Domain,
-        chain: &mut Chain,
-    ) -> Result<(Account, Vec<Account>), Cause> {
-        let host = self.host.clone().ok_or(Cause::NoHostIdentity)?;
-        self.retrieve_all(&host.principal, &host.secret, spec, domain, chain).await
+        match asker.or(found.as_ref()) {
+            Some(asker) => self.retrieve_all(asker, spec, domain, chain).await,
+            None => Err(Cause::NoHostIdentity),
+        }
     }
 
     /// Calls the plugin that the spec names, on a thread that may block.
@@ -178,13 +187,12 @@ impl Guard {
     /// From the impersonation account to the gMSAs.
     async fn retrieve_all(
         &self,
-        name: &PrincipalName,
-        secret: &kerberos::Secret,
+        asker: &Asker,
         spec: &CredentialSpec,
         domain: &Domain,
         chain: &mut Chain,
     ) -> Result<(Account, Vec<Account>), Cause> {
-        let ticket = self.log_on(name, secret, domain, chain).await?;
+        let ticket = self.log_on(&asker.name, &asker.secret, domain, chain).await?;
         let mut connection = self.connect(&ticket, domain, chain).await?;
         check_domain(&mut connection, spec, chain).await?;
         let default =

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use client::gmsa::Retrieved;
-use client::{Ccache, Credential, Domain};
+use client::{Ccache, Credential, Domain, Keytab};
 use credspec::AccountName;
 use dtyp::FileTime;
+use zeroize::Zeroizing;
 
 use crate::{Cause, GuardError, Link, Step};
 
@@ -38,12 +39,28 @@ impl Account {
     pub fn principal(&self) -> String {
         format!("{}@{}", self.ticket.client, self.ticket.client_realm)
     }
+
+    /// Its ticket as a credential cache.
+    #[must_use]
+    pub fn ccache(&self) -> Zeroizing<Vec<u8>> {
+        Ccache::of(self.ticket.clone()).encode()
+    }
 }
 
 impl Identity {
     /// All accounts, the default one first.
     pub fn accounts(&self) -> impl Iterator<Item = &Account> {
         std::iter::once(&self.default).chain(&self.others)
+    }
+
+    /// The keys of one account, current and previous; for the default account under these further names too.
+    #[must_use]
+    pub fn keytab_of(&self, account: &Account, service_principals: &[String]) -> Keytab {
+        let further: Vec<_> = match account.name == self.default.name {
+            true => service_principals.iter().map(String::as_str).collect(),
+            false => Vec::new(),
+        };
+        account.gmsa.keytab(&self.domain, &further, self.fetched)
     }
 
     /// Puts the default account's ticket where the container finds it: a credential cache that only its owner reads (0600), replaced in

@@ -6,7 +6,8 @@
 //! Every link authenticates both of its ends and is reported as a [`Link`]; the first that does not hold ends it, and the [`GuardError`]
 //! says which one and what to do.
 //!
-//! In reading order: [`Guard::fetch`]; [`Identity`], what comes of it, and its files; [`Lease`], which keeps them fresh; [`Link`] and [`Step`]; [`GuardError`] and [`Cause`];
+//! In reading order: [`Guard::fetch`]; [`Identity`], what comes of it, and its files; [`Lease`], which keeps them fresh, and [`Leases`], all those of a
+//! host; [`Observer`], who is told; [`Link`] and [`Step`]; [`GuardError`] and [`Cause`];
 //! [`domain_facts()`], what a directory says about its domain, which also makes new specs.
 //!
 //! ```no_run
@@ -26,14 +27,23 @@
 mod domain_facts;
 mod error;
 mod guard;
+mod host;
 mod identity;
 mod lease;
+mod leases;
 mod link;
+mod observer;
 
 pub use domain_facts::{FactsError, domain_facts};
 pub use error::{Cause, GuardError};
-pub use guard::{Guard, HostIdentity, Options};
+pub use guard::{Guard, Options};
+pub use host::{Asker, HostKeytabs};
 pub use identity::{Account, Identity};
-pub use lease::Lease;
+pub use lease::{Folder, FolderError, Keytabs, Lease, Member, Owner, Term};
+pub use leases::{
+    Added, BadLeaseId, Credentials, Domains, LeaseError, LeaseId, Leases, Limits, Peer, Places, Request, Standing,
+    Summary,
+};
 pub use link::{Link, Step};
+pub use observer::{Fetch, Logged, Observer, Occasion};
 pub use plugins::{self, Hop, PasswordCredentials, Plugin, PluginError, Registry as Plugins};

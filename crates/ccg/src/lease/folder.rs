@@ -1,0 +1,239 @@
+//! The folder of a lease: one folder for each account, with its credential cache and its keytab.
+//!
+//! `<lease>/webapp01/krb5cc`, as the programs expect it that AWS's credentials-fetcher is made for. The lease's own folder belongs to the
+//! guard and can only be passed through; each account's folder and its files belong to the container's user alone. That user may do what
+//! it likes in there, so nothing is ever opened or changed by a path that goes through it: a file is written in the guard's folder, and
+//! moved to its place by folder handles that follow no links.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, Uid};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+/// The user whose processes may use the identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// User.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+impl Owner {
+    /// Who this process is.
+    #[must_use]
+    pub fn this_process() -> Self {
+        Self { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw() }
+    }
+}
+
+/// A folder for identities.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+    owner: Owner,
+}
+
+/// What went wrong, where.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {source}")]
+pub struct FolderError {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: std::io::Error,
+}
+
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+/// Others may pass through, but not look around.
+const PASSAGE: Mode = Mode::RWXU.union(Mode::XGRP).union(Mode::XOTH);
+
+impl Folder {
+    /// The credential cache's name in an account's folder.
+    pub const CCACHE: &'static str = "krb5cc";
+    /// The keytab's.
+    pub const KEYTAB: &'static str = "keytab";
+
+    /// This folder, for this user.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>, owner: Owner) -> Self {
+        Self { path: path.into(), owner }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where an account's files are.
+    #[must_use]
+    pub fn account(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Makes it, with a folder for each account.
+    ///
+    /// # Errors
+    /// When it exists, or cannot be made or given to its owner.
+    pub fn create(&self, accounts: &[&str]) -> Result<(), FolderError> {
+        rustix::fs::mkdirat(CWD, &self.path, Mode::RWXU).map_err(at(&self.path))?;
+        let made = accounts.iter().try_for_each(|name| self.make(name));
+        let open = || {
+            let handle = rustix::fs::openat(CWD, &self.path, DIRECTORY, Mode::empty())?;
+            rustix::fs::fchmod(&handle, PASSAGE)
+        };
+        made.and_then(|()| open().map_err(at(&self.path))).inspect_err(|_| drop(self.remove()))
+    }
+
+    fn make(&self, name: &str) -> Result<(), FolderError> {
+        let path = self.account(name);
+        if matches!(name, "" | "." | "..") || name.contains(['/', '\0']) {
+            let source = std::io::Error::new(std::io::ErrorKind::InvalidInput, "this is no name for a folder");
+            return Err(FolderError { path, source });
+        }
+        let make = || {
+            let parent = rustix::fs::openat(CWD, &self.path, DIRECTORY, Mode::empty())?;
+            rustix::fs::mkdirat(&parent, name, Mode::RWXU)?;
+            let folder = rustix::fs::openat(&parent, name, DIRECTORY, Mode::empty())?;
+            self.give(&folder)
+        };
+        make().map_err(at(&path))
+    }
+
+    /// Puts a file into an account's folder (0600), in the place of an earlier one, in one step.
+    ///
+    /// # Errors
+    /// When it cannot be written; an earlier file stays as it was.
+    pub fn put(&self, account: &str, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let path = self.account(account).join(name);
+        let put = || -> Result<(), std::io::Error> {
+            let parent = rustix::fs::openat(CWD, &self.path, DIRECTORY, Mode::empty())?;
+            let folder = rustix::fs::openat(&parent, account, DIRECTORY, Mode::empty())?;
+            let draft = format!(".{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let file = rustix::fs::openat(&parent, &draft, flags, Mode::RUSR | Mode::WUSR)?;
+            let written = std::fs::File::from(file.try_clone()?)
+                .write_all(bytes)
+                .and_then(|()| Ok(self.give(&file)?))
+                .and_then(|()| Ok(rustix::fs::renameat(&parent, &draft, &folder, name)?));
+            if written.is_err() {
+                let _ = rustix::fs::unlinkat(&parent, &draft, AtFlags::empty());
+            }
+            written
+        };
+        put().map_err(|source| FolderError { path, source })
+    }
+
+    /// Removes it with all that is in it. It is no error when it is not there.
+    ///
+    /// # Errors
+    /// When something in it cannot be removed.
+    pub fn remove(&self) -> Result<(), FolderError> {
+        match std::fs::remove_dir_all(&self.path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(FolderError { path: self.path.clone(), source })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn give(&self, file: &impl std::os::fd::AsFd) -> Result<(), Errno> {
+        if self.owner == Owner::this_process() {
+            return Ok(());
+        }
+        rustix::fs::fchown(file, Some(Uid::from_raw(self.owner.uid)), Some(Gid::from_raw(self.owner.gid)))
+    }
+}
+
+fn at(path: &Path) -> impl Fn(Errno) -> FolderError {
+    let path = path.to_owned();
+    move |errno| FolderError { path: path.clone(), source: errno.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, Folder) {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::new(place.path().join("lease"), Owner::this_process());
+        (place, folder)
+    }
+
+    fn mode(path: &Path) -> u32 {
+        path.metadata().unwrap().permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn only_the_owner_reads_what_is_in_it() {
+        let (_place, folder) = folder();
+        folder.create(&["webapp01"]).unwrap();
+        folder.put("webapp01", Folder::CCACHE, b"one").unwrap();
+        folder.put("webapp01", Folder::CCACHE, b"two").unwrap();
+        let file = folder.account("webapp01").join("krb5cc");
+        assert_eq!(std::fs::read(&file).unwrap(), b"two");
+        assert_eq!((mode(folder.path()), mode(&folder.account("webapp01")), mode(&file)), (0o711, 0o700, 0o600));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no drafts are left");
+        folder.remove().unwrap();
+        folder.remove().unwrap();
+        assert!(!folder.path().exists());
+    }
+
+    #[test]
+    fn it_is_given_to_its_user() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::new(place.path().join("lease"), Owner { uid: 12_345, gid: 54_321 });
+        let made = folder.create(&["webapp01"]);
+        if Owner::this_process().uid != 0 {
+            assert!(made.is_err() && !folder.path().exists(), "only root gives files away");
+            return;
+        }
+        folder.put("webapp01", "krb5cc", b"x").unwrap();
+        for path in [folder.account("webapp01"), folder.account("webapp01").join("krb5cc")] {
+            let meta = path.metadata().unwrap();
+            assert_eq!((meta.uid(), meta.gid()), (12_345, 54_321), "{}", path.display());
+        }
+        assert_eq!(folder.path().metadata().unwrap().uid(), 0, "the way to it stays the guard's");
+    }
+
+    #[test]
+    fn links_that_its_user_plants_lead_nowhere() {
+        let (place, folder) = folder();
+        folder.create(&["webapp01"]).unwrap();
+        let victim = place.path().join("victim");
+        std::fs::write(&victim, b"precious").unwrap();
+        std::os::unix::fs::symlink(&victim, folder.account("webapp01").join("krb5cc")).unwrap();
+        folder.put("webapp01", "krb5cc", b"ticket").unwrap();
+        assert_eq!(std::fs::read(&victim).unwrap(), b"precious");
+        assert_eq!(std::fs::read(folder.account("webapp01").join("krb5cc")).unwrap(), b"ticket");
+
+        std::os::unix::fs::symlink(place.path(), folder.account("webapp01").join("out")).unwrap();
+        folder.remove().unwrap();
+        assert!(victim.exists());
+    }
+
+    #[test]
+    fn names_that_lead_out_are_no_folders() {
+        for name in ["", ".", "..", "a/b", "../x"] {
+            let (_place, folder) = folder();
+            assert!(folder.create(&[name]).is_err(), "{name}");
+            assert!(!folder.path().exists(), "nothing is left of it");
+        }
+    }
+
+    #[test]
+    fn one_that_is_there_already_is_not_taken_over() {
+        let (_place, folder) = folder();
+        std::fs::create_dir(folder.path()).unwrap();
+        std::fs::write(folder.path().join("x"), b"").unwrap();
+        assert!(folder.create(&["webapp01"]).is_err());
+        assert!(folder.path().join("x").exists());
+    }
+}

@@ -1,0 +1,190 @@
+//! A lease: identities that are kept fresh in a folder for as long as somebody needs them.
+
+mod folder;
+mod term;
+
+use std::time::{Duration, Instant};
+
+use client::Domain;
+use credspec::CredentialSpec;
+use dtyp::{Clock, FileTime};
+use zeroize::Zeroizing;
+
+use crate::observer::{Fetch, Occasion};
+use crate::{Asker, Cause, Guard, GuardError, Identity, Observer, Step};
+
+pub use folder::{Folder, FolderError, Owner};
+pub use term::Term;
+
+/// One credential spec of a lease, and where its domain is.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// What the container is.
+    pub spec: CredentialSpec,
+    /// In which domain.
+    pub domain: Domain,
+}
+
+/// What goes into the folder beside the credential caches.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Keytabs {
+    /// Whether keytabs are written at all.
+    pub wanted: bool,
+    /// Further names that the default account's keys are written for: `HTTP/webapp01.contoso.com`.
+    pub service_principals: Vec<String>,
+}
+
+/// Identities in a folder. Only their terms are kept in memory: no password, no key.
+pub struct Lease {
+    id: String,
+    asked_by: String,
+    guard: Guard,
+    members: Vec<Member>,
+    keytabs: Keytabs,
+    folder: Folder,
+    term: Term,
+    failures: u32,
+}
+
+impl Lease {
+    /// A lease of which nothing is there yet. `id` and `asked_by` are for the audit.
+    #[must_use]
+    pub fn new(id: &str, asked_by: &str, guard: Guard, members: Vec<Member>, keytabs: Keytabs, folder: Folder) -> Self {
+        let term = Term { fetched: FileTime(0), end: FileTime(0), password: FileTime(0) };
+        let (id, asked_by) = (id.to_owned(), asked_by.to_owned());
+        Self { id, asked_by, guard, members, keytabs, folder, term, failures: 0 }
+    }
+
+    /// The same whose files are there since an earlier life of the guard.
+    #[must_use]
+    pub fn with_term(mut self, term: Term) -> Self {
+        self.term = term;
+        self
+    }
+
+    /// Fetches the identities and makes the folder. As `asker` if there is one, else as each spec says.
+    ///
+    /// # Errors
+    /// The link that broke; nothing is left then.
+    pub async fn begin(&mut self, asker: Option<&Asker>, observer: &dyn Observer) -> Result<(), GuardError> {
+        let identities = self.fetch(asker, Occasion::Begin, observer).await?;
+        let accounts: Vec<_> =
+            identities.iter().flat_map(Identity::accounts).map(|account| account.name.as_str()).collect();
+        self.folder.create(&accounts).map_err(handover)?;
+        let written = self.write(&identities);
+        written.inspect_err(|_| drop(self.folder.remove()))?;
+        self.begun(&identities);
+        Ok(())
+    }
+
+    /// Fetches them again, now.
+    ///
+    /// # Errors
+    /// The link that broke; what is in the folder stays.
+    pub async fn renew(&mut self, asker: Option<&Asker>, observer: &dyn Observer) -> Result<(), GuardError> {
+        let renewed = match self.fetch(asker, Occasion::Renew, observer).await {
+            Ok(identities) => self.write(&identities).map(|()| self.begun(&identities)),
+            Err(error) => Err(error),
+        };
+        self.failures = if renewed.is_ok() { 0 } else { self.failures.saturating_add(1) };
+        renewed
+    }
+
+    /// Waits until it is time to renew.
+    pub async fn due(&self, clock: &dyn Clock) {
+        tokio::time::sleep(self.wait(clock.now())).await;
+    }
+
+    /// Keeps it fresh, for ever: stop it by dropping the future. While a link is broken the files stay as they are, and it is tried again.
+    pub async fn keep(&mut self, clock: &dyn Clock, observer: &dyn Observer) -> std::convert::Infallible {
+        loop {
+            self.due(clock).await;
+            // The observer has been told.
+            let _ = self.renew(None, observer).await;
+        }
+    }
+
+    /// How long until it is time to renew.
+    #[must_use]
+    pub fn wait(&self, now: FileTime) -> Duration {
+        let spread = self.id.bytes().fold(0u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
+        self.term.wait(now, self.failures, spread)
+    }
+
+    /// How long it lasts without renewal.
+    #[must_use]
+    pub fn term(&self) -> Term {
+        self.term
+    }
+
+    /// How many renewals have failed one after the other.
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// Its specs.
+    #[must_use]
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    fn begun(&mut self, identities: &[Identity]) {
+        if let Some(term) = identities.iter().map(Term::of).reduce(Term::shorter) {
+            self.term = term;
+        }
+    }
+
+    async fn fetch(
+        &self,
+        asker: Option<&Asker>,
+        occasion: Occasion,
+        observer: &dyn Observer,
+    ) -> Result<Vec<Identity>, GuardError> {
+        let mut identities = Vec::with_capacity(self.members.len());
+        for Member { spec, domain } in &self.members {
+            let since = Instant::now();
+            let fetched = match asker {
+                Some(asker) => self.guard.fetch_as(spec, domain, asker).await,
+                None => self.guard.fetch(spec, domain).await,
+            };
+            observer.fetched(&Fetch {
+                occasion,
+                lease: &self.id,
+                asked_by: &self.asked_by,
+                spec,
+                asker: asker.map(|asker| asker.name.to_string()),
+                broken: fetched.as_ref().err(),
+                took: since.elapsed(),
+                ends: self.term.end,
+            });
+            identities.push(fetched?);
+        }
+        Ok(identities)
+    }
+
+    fn write(&self, identities: &[Identity]) -> Result<(), GuardError> {
+        for identity in identities {
+            for account in identity.accounts() {
+                let put = |name, bytes: Zeroizing<Vec<u8>>| self.folder.put(account.name.as_str(), name, &bytes);
+                if self.keytabs.wanted {
+                    let keytab = identity.keytab_of(account, &self.keytabs.service_principals);
+                    put(Folder::KEYTAB, keytab.encode()).map_err(handover)?;
+                }
+                put(Folder::CCACHE, account.ccache()).map_err(handover)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn handover(error: FolderError) -> GuardError {
+    let cause = Cause::Write { path: error.path, what: error.source.to_string() };
+    GuardError { step: Step::Handover, links: Vec::new(), cause: Box::new(cause) }
+}

@@ -1,0 +1,441 @@
+//! All leases of a host: who has which identity, kept fresh, and kept over a restart of the guard.
+//!
+//! Each lease is a folder with the identities, a record of how to renew them, and a task that does so. The folder is made first and the
+//! record after it, so that a guard that comes back removes whatever was not finished; a lease that has both goes on where it was.
+
+mod domains;
+mod error;
+mod id;
+mod keeper;
+mod peer;
+mod record;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use client::{PrincipalName, kerberos};
+use credspec::CredentialSpec;
+use dtyp::{Clock, SystemRandom};
+use secrecy::SecretString;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::{Asker, Folder, FolderError, Guard, GuardError, Keytabs, Lease, Member, Observer, Owner, Step};
+
+pub use domains::Domains;
+pub use error::LeaseError;
+pub use id::{BadLeaseId, LeaseId};
+pub use keeper::Standing;
+use keeper::{Keeper, Renew};
+pub use peer::Peer;
+use record::{Brought, Record};
+
+/// The most credential specs of one lease.
+pub(crate) const MOST_SPECS: usize = 16;
+
+/// Where leases are kept. Both should be in memory.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The folders that containers see.
+    pub identities: PathBuf,
+    /// The guard's own records.
+    pub records: PathBuf,
+}
+
+/// What the guard may be asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How many leases it keeps.
+    pub leases: usize,
+    /// How many it fetches at the same time.
+    pub fetching: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { leases: 10_000, fetching: 32 }
+    }
+}
+
+/// What somebody asks for.
+pub struct Request {
+    /// Who.
+    pub peer: Peer,
+    /// A name for the lease, when the caller must know it beforehand.
+    pub id: Option<LeaseId>,
+    /// Credential specs.
+    pub specs: Vec<String>,
+    /// Whose processes may use the identities.
+    pub owner: Owner,
+    /// Whether keytabs are wanted.
+    pub keytabs: Keytabs,
+    /// Credentials to ask the directory with, instead of what the specs say. They are used once and not kept.
+    pub brought: Option<Credentials>,
+}
+
+/// An account that may retrieve the passwords of the gMSAs.
+pub struct Credentials {
+    /// Its name.
+    pub username: String,
+    /// Its password.
+    pub password: SecretString,
+    /// Its domain, by its DNS or NetBIOS name.
+    pub domain: String,
+}
+
+impl Credentials {
+    fn asker(self) -> Asker {
+        Asker { name: PrincipalName::user(&self.username), secret: kerberos::Secret::Password(self.password) }
+    }
+
+    fn is_for(&self, brought: &Brought) -> bool {
+        self.username.eq_ignore_ascii_case(&brought.username) && self.domain.eq_ignore_ascii_case(&brought.domain)
+    }
+}
+
+/// A lease that was made.
+#[derive(Clone, Debug)]
+pub struct Added {
+    /// Its name.
+    pub id: LeaseId,
+    /// The folder of each spec's default account, in the order of the specs.
+    pub folders: Vec<PathBuf>,
+}
+
+/// One lease, for those who ask what there is.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// Its name.
+    pub id: LeaseId,
+    /// Who asked for it.
+    pub peer: Peer,
+    /// Who may use it.
+    pub owner: Owner,
+    /// Its accounts, as `webapp01$@CONTOSO.COM`.
+    pub accounts: Vec<String>,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Whether the guard renews it by itself.
+    pub renewed_alone: bool,
+    /// How it stands.
+    pub standing: Standing,
+}
+
+struct Held {
+    record: Record,
+    members: Vec<Member>,
+    commands: mpsc::Sender<Renew>,
+    standing: watch::Receiver<Standing>,
+    task: JoinHandle<()>,
+}
+
+/// The leases of a host.
+#[derive(Clone)]
+pub struct Leases {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    guard: Guard,
+    domains: Domains,
+    places: Places,
+    limits: Limits,
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
+    fetching: Arc<Semaphore>,
+    held: Mutex<BTreeMap<LeaseId, Held>>,
+}
+
+impl Leases {
+    /// Takes up the leases that an earlier guard left in these places, and removes what it had not finished.
+    ///
+    /// # Errors
+    /// When the places cannot be used.
+    pub fn resume(
+        guard: Guard,
+        domains: Domains,
+        places: Places,
+        limits: Limits,
+        clock: Arc<dyn Clock>,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, FolderError> {
+        make(&places.identities, 0o711)?;
+        make(&places.records, 0o700)?;
+        let fetching = Arc::new(Semaphore::new(limits.fetching.max(1)));
+        let held = Mutex::default();
+        let leases =
+            Self { inner: Arc::new(Inner { guard, domains, places, limits, clock, observer, fetching, held }) };
+        leases.take_up()?;
+        Ok(leases)
+    }
+
+    fn take_up(&self) -> Result<(), FolderError> {
+        let places = &self.inner.places;
+        let records = Record::load_all(&places.records).map_err(at(&places.records))?;
+        for record in records {
+            let id = record.id.clone();
+            match members(&record.specs, &self.inner.domains) {
+                Ok(members) if self.is_whole(&id, &members) => {
+                    let lease = self.lease(&record, members.clone()).with_term(record.term);
+                    self.hold(record, members, lease);
+                }
+                _ => {
+                    tracing::info!(lease = %id, "this lease's folder is gone, so it has ended");
+                    Record::remove(&places.records, &id).map_err(at(&places.records))?;
+                }
+            }
+        }
+        self.remove_strays()
+    }
+
+    /// Whether the folders of all its accounts are there.
+    fn is_whole(&self, id: &LeaseId, members: &[Member]) -> bool {
+        let folder = self.inner.places.identities.join(id.as_str());
+        accounts(members).all(|account| folder.join(account).is_dir())
+    }
+
+    /// Folders without a record were never handed to anybody.
+    fn remove_strays(&self) -> Result<(), FolderError> {
+        let place = &self.inner.places.identities;
+        for entry in std::fs::read_dir(place).map_err(at(place))? {
+            let name = entry.map_err(at(place))?.file_name();
+            let id = name.to_str().and_then(|name| name.parse::<LeaseId>().ok());
+            let Some(id) = id.filter(|id| !self.held().contains_key(id)) else { continue };
+            tracing::info!(lease = %id, "removing the folder of a lease that was never finished");
+            Folder::new(place.join(id.as_str()), Owner::this_process()).remove()?;
+        }
+        Ok(())
+    }
+
+    /// Makes a lease: fetches the identities, and keeps them fresh from now on.
+    ///
+    /// # Errors
+    /// Why not; nothing is left then.
+    pub async fn add(&self, request: Request) -> Result<Added, LeaseError> {
+        let members = self.check(&request)?;
+        let Request { peer, id, specs, owner, keytabs, brought } = request;
+        let id = id.unwrap_or_else(|| LeaseId::random(&SystemRandom));
+        if self.held().contains_key(&id) {
+            return Err(LeaseError::Exists(id));
+        }
+        let term = crate::Term { fetched: self.inner.clock.now(), ..ZERO };
+        let (asker, brought) = match brought {
+            Some(it) => {
+                let brought = Brought { username: it.username.clone(), domain: it.domain.clone() };
+                (Some(it.asker()), Some(brought))
+            }
+            None => (None, None),
+        };
+        let mut record =
+            Record { version: Record::VERSION, id: id.clone(), peer, owner, keytabs, specs, brought, term };
+        let mut lease = self.lease(&record, members.clone());
+        {
+            // It is never closed.
+            let _permit = self.inner.fetching.acquire().await;
+            lease.begin(asker.as_ref(), self.inner.observer.as_ref()).await?;
+        }
+        record.term = lease.term();
+        let folders = defaults(&lease);
+        let folder = lease.folder().clone();
+        let records = &self.inner.places.records;
+        record.save(records).map_err(at(records)).inspect_err(|_| drop(folder.remove()))?;
+        self.hold(record, members, lease);
+        Ok(Added { id, folders })
+    }
+
+    fn check(&self, request: &Request) -> Result<Vec<Member>, LeaseError> {
+        if self.held().len() >= self.inner.limits.leases {
+            return Err(LeaseError::Full(self.inner.limits.leases));
+        }
+        let (asking, wanted) = (request.peer.uid, request.owner.uid);
+        if asking != wanted && asking != 0 && asking != Owner::this_process().uid {
+            return Err(LeaseError::Owner { asking, wanted });
+        }
+        let members = members(&request.specs, &self.inner.domains)?;
+        if let Some(brought) = &request.brought {
+            let other = members.iter().find(|member| !member.spec.domain_join_config.is_named(&brought.domain));
+            if let Some(Member { spec, .. }) = other {
+                let spec = spec.domain_join_config.dns_name.to_string();
+                return Err(LeaseError::OtherDomain { credentials: brought.domain.clone(), spec });
+            }
+        }
+        Ok(members)
+    }
+
+    fn lease(&self, record: &Record, members: Vec<Member>) -> Lease {
+        let folder = Folder::new(self.inner.places.identities.join(record.id.as_str()), record.owner);
+        let (id, asked_by) = (record.id.as_str(), record.peer.to_string());
+        Lease::new(id, &asked_by, self.inner.guard.clone(), members, record.keytabs.clone(), folder)
+    }
+
+    fn hold(&self, record: Record, members: Vec<Member>, lease: Lease) {
+        let (commands, receiver) = mpsc::channel(4);
+        let (sender, standing) = watch::channel(Standing { term: record.term, failures: 0, error: None });
+        let keeper = Keeper {
+            lease,
+            alone: record.brought.is_none(),
+            clock: self.inner.clock.clone(),
+            observer: self.inner.observer.clone(),
+            fetching: self.inner.fetching.clone(),
+            standing: sender,
+            commands: receiver,
+            save: self.saver(record.clone()),
+        };
+        let id = record.id.clone();
+        let task = tokio::spawn(keeper.run());
+        self.held().insert(id, Held { record, members, commands, standing, task });
+    }
+
+    fn saver(&self, mut record: Record) -> Box<dyn Fn(crate::Term) + Send> {
+        record.specs.shrink_to_fit();
+        let records = self.inner.places.records.clone();
+        Box::new(move |term| {
+            if let Err(error) = (Record { term, ..record.clone() }).save(&records) {
+                tracing::warn!(lease = %record.id, %error, "the renewed lease cannot be recorded; after a restart it is renewed early");
+            }
+        })
+    }
+
+    /// Renews all leases that were made with the credentials of this account.
+    ///
+    /// # Errors
+    /// When there are none that the caller may see to, or one cannot be renewed.
+    pub async fn renew_with(&self, peer: &Peer, credentials: Credentials) -> Result<Vec<PathBuf>, LeaseError> {
+        let mut found = Vec::new();
+        for held in self.held().values() {
+            let same = held.record.brought.as_ref().is_some_and(|brought| credentials.is_for(brought));
+            if same && peer.may_see_to(&held.record.peer) {
+                let folder = self.inner.places.identities.join(held.record.id.as_str());
+                let folders: Vec<_> = accounts(&held.members).map(|account| folder.join(account)).collect();
+                found.push((held.commands.clone(), folders));
+            }
+        }
+        if found.is_empty() {
+            let Credentials { username, domain, .. } = credentials;
+            return Err(LeaseError::NothingToRenew { username, domain });
+        }
+        let asker = Arc::new(credentials.asker());
+        let mut renewed = Vec::new();
+        for (commands, folders) in found {
+            let (reply, answer) = oneshot::channel();
+            // A lease that is being released meanwhile needs no renewal.
+            if commands.send(Renew { asker: asker.clone(), reply }).await.is_err() {
+                continue;
+            }
+            if let Ok(answer) = answer.await {
+                answer?;
+                renewed.extend(folders);
+            }
+        }
+        Ok(renewed)
+    }
+
+    /// Ends a lease and removes its files.
+    ///
+    /// # Errors
+    /// When there is none of this name that the caller may see to, or its files cannot be removed.
+    pub async fn release(&self, peer: &Peer, id: &LeaseId) -> Result<Vec<PathBuf>, LeaseError> {
+        let held = {
+            let mut all = self.held();
+            let known = all.get(id).is_some_and(|held| peer.may_see_to(&held.record.peer));
+            known.then(|| all.remove(id)).flatten().ok_or_else(|| LeaseError::Unknown(id.clone()))?
+        };
+        held.task.abort();
+        // It was aborted: what it says does not matter, only that it writes no more.
+        let _ = held.task.await;
+        let folder = Folder::new(self.inner.places.identities.join(id.as_str()), held.record.owner);
+        folder.remove()?;
+        let records = &self.inner.places.records;
+        Record::remove(records, id).map_err(at(records))?;
+        tracing::info!(lease = %id, by = %peer, "lease released");
+        Ok(accounts(&held.members).map(|account| folder.account(account)).collect())
+    }
+
+    /// The leases that the caller may see to.
+    #[must_use]
+    pub fn list(&self, peer: &Peer) -> Vec<Summary> {
+        let held = self.held();
+        let seen = held.values().filter(|held| peer.may_see_to(&held.record.peer));
+        seen.map(|held| self.summary(held)).collect()
+    }
+
+    /// How every lease stands.
+    #[must_use]
+    pub fn standings(&self) -> Vec<Standing> {
+        self.held().values().map(|held| held.standing.borrow().clone()).collect()
+    }
+
+    fn summary(&self, held: &Held) -> Summary {
+        let principals = held.members.iter().flat_map(|member| {
+            member
+                .spec
+                .accounts()
+                .into_iter()
+                .map(|name| format!("{}@{}", name.sam_account_name(), member.domain.realm))
+        });
+        Summary {
+            id: held.record.id.clone(),
+            peer: held.record.peer,
+            owner: held.record.owner,
+            accounts: principals.collect(),
+            folder: self.inner.places.identities.join(held.record.id.as_str()),
+            renewed_alone: held.record.brought.is_none(),
+            standing: held.standing.borrow().clone(),
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, BTreeMap<LeaseId, Held>> {
+        self.inner.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const ZERO: crate::Term =
+    crate::Term { fetched: dtyp::FileTime(0), end: dtyp::FileTime(0), password: dtyp::FileTime(0) };
+
+/// The specs as they came, read and with their domains.
+fn members(specs: &[String], domains: &Domains) -> Result<Vec<Member>, LeaseError> {
+    match specs.len() {
+        0 => return Err(LeaseError::NoSpecs),
+        1..=MOST_SPECS => {}
+        many => return Err(LeaseError::TooManySpecs(many)),
+    }
+    let read = |text: &String| {
+        let spec = CredentialSpec::parse(text.as_bytes());
+        let spec = spec.map_err(|error| GuardError {
+            step: Step::CredentialSpec,
+            links: Vec::new(),
+            cause: Box::new(error.into()),
+        })?;
+        let domain = domains.of(&spec.domain_join_config.dns_name);
+        Ok::<_, LeaseError>(Member { spec, domain })
+    };
+    let members = specs.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let mut names: Vec<_> = accounts(&members).map(str::to_ascii_lowercase).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair.first() == pair.last()).and_then(<[String]>::first) {
+        Some(name) => Err(LeaseError::SameAccount(name.clone())),
+        None => Ok(members),
+    }
+}
+
+fn accounts(members: &[Member]) -> impl Iterator<Item = &str> {
+    members.iter().flat_map(|member| member.spec.accounts()).map(|name| name.as_str())
+}
+
+fn defaults(lease: &Lease) -> Vec<PathBuf> {
+    let names = lease.members().iter().map(|member| &member.spec.domain_join_config.machine_account_name);
+    names.map(|name| lease.folder().account(name.as_str())).collect()
+}
+
+/// Makes a folder that only the guard looks into.
+fn make(path: &Path, mode: u32) -> Result<(), FolderError> {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    std::fs::DirBuilder::new().recursive(true).mode(mode).create(path).map_err(at(path))?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(at(path))
+}
+
+fn at(path: &Path) -> impl Fn(std::io::Error) -> FolderError {
+    let path = path.to_owned();
+    move |source| FolderError { path: path.clone(), source }
+}
