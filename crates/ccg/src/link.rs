@@ -28,6 +28,21 @@ pub enum Step {
 }
 
 impl Step {
+    /// For machines, as it is serialized.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CredentialSpec => "credential-spec",
+            Self::Plugin => "plugin",
+            Self::ImpersonationLogon => "impersonation-logon",
+            Self::Directory => "directory",
+            Self::Domain => "domain",
+            Self::Password => "password",
+            Self::GmsaLogon => "gmsa-logon",
+            Self::Handover => "handover",
+        }
+    }
+
     /// In words.
     #[must_use]
     pub const fn title(self) -> &'static str {

@@ -1,8 +1,15 @@
 //! The command line. Its help is the first documentation a person reads, so it tells the story in order.
 
+mod guard;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+
+pub use guard::{
+    Guard, GuardExec, GuardFetch, GuardHook, GuardLeases, GuardRelease, GuardRun, GuardSource, HookCreate, HookEdit,
+    HookMount, HookRelease,
+};
 
 const STORY: &str = "\
 See it all at work on this machine, without privileges:           pando demo
@@ -16,6 +23,7 @@ On the node, for the namespace with the impersonation account:    pando account-
 A gMSA, its KDS root key, and who may retrieve its password:      pando kds --help, pando gmsa --help
 A credential spec, made from the directory or checked:            pando credspec --help
 The identity itself, as a credential cache:                       pando guard fetch --help
+A program, or every container of a host, with its identity:       pando guard exec --help, pando guard run --help
 An application that logs its users in with that identity:         pando example rate-limiter --help
 
 The domain controller may be Microsoft's, or any that speaks as it does. Every flag may also stand in a TOML file under its
@@ -384,58 +392,6 @@ pub struct ProviderRun {
     /// Write a JSON object with the address in use to this file once it answers; `-` prints it.
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Guard {
-    /// Fetch the identity that a credential spec names, once.
-    Fetch(GuardFetch),
-    /// Run a program with the identity that a credential spec names, kept fresh until the program ends.
-    Exec(GuardExec),
-}
-
-/// Whose identity the guard fetches, and from where.
-#[derive(Args, Debug)]
-pub struct GuardSource {
-    /// The credential spec.
-    #[arg(long, value_name = "FILE")]
-    pub credspec: PathBuf,
-    #[command(flatten)]
-    pub domain: DomainAddress,
-    /// Where the rkc plugin finds the account providers of this node.
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/rancher/gmsa")]
-    pub host_dir: PathBuf,
-    /// The keytab of this host, a computer of the domain: for credential specs that name no plugin.
-    #[arg(long, value_name = "FILE")]
-    pub host_keytab: Option<PathBuf>,
-}
-
-#[derive(Args, Debug)]
-pub struct GuardFetch {
-    #[command(flatten)]
-    pub source: GuardSource,
-    /// Where to write the gMSA's credential cache.
-    #[arg(long, value_name = "FILE")]
-    pub ccache: PathBuf,
-    /// Also write a keytab with the gMSA's current and previous keys.
-    #[arg(long, value_name = "FILE")]
-    pub keytab: Option<PathBuf>,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Args, Debug)]
-pub struct GuardExec {
-    #[command(flatten)]
-    pub source: GuardSource,
-    /// Where to keep the identity, in a folder of its own that is removed at the end; best in memory. $XDG_RUNTIME_DIR or /dev/shm if not
-    /// given.
-    #[arg(long, value_name = "DIR")]
-    pub run_dir: Option<PathBuf>,
-    /// The program, which finds the identity by KRB5CCNAME and KRB5_KTNAME, and its arguments.
-    #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
-    pub command: Vec<std::ffi::OsString>,
 }
 
 #[derive(Debug, Subcommand)]

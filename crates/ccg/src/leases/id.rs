@@ -22,9 +22,15 @@ impl LeaseId {
 
     /// One that nobody has.
     pub fn random(random: &dyn Random) -> Self {
-        let mut bytes = [0; Self::LENGTH / 2];
+        let mut bytes = [0; 32];
         random.fill(&mut bytes);
-        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        Self::of_bytes(bytes)
+    }
+
+    /// The one whose digits are the first of these bytes: a hash of what the lease is for.
+    #[must_use]
+    pub fn of_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes.iter().take(Self::LENGTH / 2).map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// The digits.

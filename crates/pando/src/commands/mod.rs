@@ -32,6 +32,10 @@ pub fn run(command: Command) -> ExitCode {
         }
         Command::Guard(Guard::Fetch(args)) => in_runtime("fetching the identity", guard::fetch(args)),
         Command::Guard(Guard::Exec(args)) => in_runtime("running a program with the identity", guard::exec(args)),
+        Command::Guard(Guard::Run(args)) => in_runtime("running the guard", guard::run(args)),
+        Command::Guard(Guard::Leases(args)) => in_runtime("listing the leases", guard::list(args)),
+        Command::Guard(Guard::Hook(hook)) => in_runtime("giving the container its identity", guard::hook(hook)),
+        Command::Guard(Guard::Release(args)) => in_runtime("releasing the lease", guard::release(args)),
         Command::Example(Example::RateLimiter(args)) => in_runtime("running the rate limiter", async {
             let config = args.config().map_err(Failed::from)?;
             let ready = args.ready_file.clone();

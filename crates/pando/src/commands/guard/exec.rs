@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ccg::Lease;
+use ccg::{Folder, Keytabs, Lease, Logged, Member, Owner};
 use dtyp::SystemClock;
 use tokio::process::{Child, Command};
 
@@ -20,21 +20,21 @@ pub async fn exec(args: GuardExec) -> Result<ExitCode, Failed> {
     let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o700);
     let folder = tempfile::Builder::new().prefix("pando-guard-").permissions(owner_only).tempdir_in(&parent);
     let folder = folder.map_err(|error| format!("no folder can be made in {}: {error}", parent.display()))?;
-    let begun = {
+    let place = Folder::new(folder.path().join("identity"), Owner::this_process());
+    let identity = place.account(spec.domain_join_config.machine_account_name.as_str());
+    let keytabs = Keytabs { wanted: true, ..Keytabs::default() };
+    let mut lease = Lease::new("exec", "this command", guard, vec![Member { spec, domain }], keytabs, place);
+    {
         let _progress = progress::start(format!("fetching the identity of {}", args.source.credspec.display()));
-        Lease::begin(guard, spec, domain, folder.path()).await
-    };
-    let mut lease = match begun {
-        Ok(lease) => lease,
-        Err(error) => {
+        lease.begin(None, &Logged).await.map_err(|error| {
             let fix = error.fix().map(|fix| format!(". {fix}")).unwrap_or_default();
-            return Err(format!("{}{fix}", terminal::chain(&error)).into());
-        }
-    };
-    let mut child = start(&args, &lease)?;
+            format!("{}{fix}", terminal::chain(&error))
+        })?;
+    }
+    let mut child = start(&args, &identity)?;
     let status = tokio::select! {
         status = child.wait() => status?,
-        never = lease.keep(&SystemClock) => match never {},
+        never = lease.keep(&SystemClock, &Logged) => match never {},
         () = stopped() => end(&mut child).await?,
     };
     // A program that a signal ended has no exit code; shells say 128 and the signal's number.
@@ -43,10 +43,11 @@ pub async fn exec(args: GuardExec) -> Result<ExitCode, Failed> {
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)))
 }
 
-fn start(args: &GuardExec, lease: &Lease) -> Result<Child, Failed> {
+fn start(args: &GuardExec, identity: &Path) -> Result<Child, Failed> {
     let (program, arguments) = args.command.split_first().ok_or("no program is named")?;
     let mut command = Command::new(program);
-    command.args(arguments).env("KRB5CCNAME", name(&lease.ccache())).env("KRB5_KTNAME", name(&lease.keytab()));
+    command.args(arguments).env("KRB5CCNAME", name(&identity.join(Folder::CCACHE)));
+    command.env("KRB5_KTNAME", name(&identity.join(Folder::KEYTAB)));
     let started = command.kill_on_drop(true).spawn();
     started.map_err(|error| format!("{} cannot be started: {error}", program.to_string_lossy()).into())
 }

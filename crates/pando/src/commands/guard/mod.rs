@@ -1,6 +1,9 @@
-//! `pando guard`: what comes of a credential spec. Here `fetch`; `exec` beside it.
+//! `pando guard`: what comes of a credential spec. Here `fetch`; the others beside it.
 
 mod exec;
+mod hook;
+mod leases;
+mod run;
 mod source;
 
 use super::Failed;
@@ -12,6 +15,9 @@ use credspec::CredentialSpec;
 use std::process::ExitCode;
 
 pub use exec::exec;
+pub use hook::hook;
+pub use leases::{list, release};
+pub use run::run;
 use source::Source;
 
 pub async fn fetch(args: GuardFetch) -> Result<ExitCode, Failed> {

@@ -1,0 +1,83 @@
+//! The audit: one line for every fetch, with who asked, for what, and what came of it. There is no secret in it.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use ccg::Fetch;
+use dtyp::FileTime;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+/// A file of JSON lines.
+pub struct AuditFile(Mutex<File>);
+
+#[derive(Serialize)]
+struct Line<'a> {
+    time: String,
+    occasion: ccg::Occasion,
+    lease: &'a str,
+    asked_by: &'a str,
+    /// Names the very text of the spec.
+    credspec_sha256: String,
+    accounts: Vec<String>,
+    domain: &'a str,
+    /// By whose credentials: a plugin, an account that the caller brought, or the host's own.
+    credentials: String,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    broken: Option<ccg::Step>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    took_ms: f64,
+}
+
+impl<'a> Line<'a> {
+    fn of(fetch: &'a Fetch<'a>, now: FileTime) -> Self {
+        let spec = fetch.spec;
+        let domain = spec.domain_join_config.dns_name.as_str();
+        let hash = Sha256::digest(spec.to_json().as_bytes());
+        let plugin = spec.active_directory_config.host_account_config.as_ref();
+        let credentials = match (&fetch.asker, plugin) {
+            (Some(account), _) => format!("account {account}, brought by the caller"),
+            (None, Some(plugin)) => format!("plugin {}", plugin.plugin_guid.braced()),
+            (None, None) => "the host's own account".to_owned(),
+        };
+        Self {
+            time: now.generalized(),
+            occasion: fetch.occasion,
+            lease: fetch.lease,
+            asked_by: fetch.asked_by,
+            credspec_sha256: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+            accounts: spec.accounts().into_iter().map(credspec::AccountName::sam_account_name).collect(),
+            domain,
+            credentials,
+            outcome: if fetch.broken.is_some() { "refused" } else { "fetched" },
+            broken: fetch.broken.map(|error| error.step),
+            error: fetch.broken.map(ToString::to_string),
+            took_ms: (fetch.took.as_secs_f64() * 1e5).round() / 100.0,
+        }
+    }
+}
+
+impl AuditFile {
+    /// Appends to this file, which only the guard's user reads when it is new.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(path: &Path) -> std::io::Result<Self> {
+        let file = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+        Ok(Self(Mutex::new(file)))
+    }
+
+    pub(crate) fn record(&self, fetch: &Fetch<'_>, now: FileTime) {
+        let Ok(mut line) = serde_json::to_string(&Line::of(fetch, now)) else { return };
+        line.push('\n');
+        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = file.write_all(line.as_bytes()) {
+            tracing::error!(%error, line, "the audit file cannot be written");
+        }
+    }
+}

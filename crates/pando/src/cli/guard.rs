@@ -1,0 +1,247 @@
+//! `pando guard`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::DomainAddress;
+
+#[derive(Debug, Subcommand)]
+pub enum Guard {
+    /// Fetch the identity that a credential spec names, once.
+    Fetch(GuardFetch),
+    /// Run a program with the identity that a credential spec names, kept fresh until the program ends.
+    Exec(GuardExec),
+    /// Serve a host: make leases for whoever may use the socket, and keep them fresh until they are released.
+    Run(GuardRun),
+    /// List the leases of a running guard.
+    Leases(GuardLeases),
+    /// Release a lease of a running guard, and remove its files.
+    Release(GuardRelease),
+    /// What container runtimes call, so that annotated containers get an identity.
+    #[command(subcommand)]
+    Hook(GuardHook),
+}
+
+/// Whose identity the guard fetches, and from where.
+#[derive(Args, Debug)]
+pub struct GuardSource {
+    /// The credential spec.
+    #[arg(long, value_name = "FILE")]
+    pub credspec: PathBuf,
+    #[command(flatten)]
+    pub domain: DomainAddress,
+    /// Where the rkc plugin finds the account providers of this node.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/rancher/gmsa")]
+    pub host_dir: PathBuf,
+    /// The keytab of this host, a computer of the domain: for credential specs that name no plugin.
+    #[arg(long, value_name = "FILE")]
+    pub host_keytab: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct GuardFetch {
+    #[command(flatten)]
+    pub source: GuardSource,
+    /// Where to write the gMSA's credential cache.
+    #[arg(long, value_name = "FILE")]
+    pub ccache: PathBuf,
+    /// Also write a keytab with the gMSA's current and previous keys.
+    #[arg(long, value_name = "FILE")]
+    pub keytab: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct GuardExec {
+    #[command(flatten)]
+    pub source: GuardSource,
+    /// Where to keep the identity, in a folder of its own that is removed at the end; best in memory. $XDG_RUNTIME_DIR or /dev/shm if not
+    /// given.
+    #[arg(long, value_name = "DIR")]
+    pub run_dir: Option<PathBuf>,
+    /// The program, which finds the identity by KRB5CCNAME and KRB5_KTNAME, and its arguments.
+    #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub command: Vec<std::ffi::OsString>,
+}
+
+const RUN: &str = "\
+The socket speaks gRPC: the interface of AWS's credentials-fetcher (package credentialsfetcher), so that tools made for it work
+unchanged, and the guard's own (package pando.guard.v1), which `pando guard leases` and the hook for container runtimes use.
+
+Under --krb-dir each lease has a folder LEASE/ACCOUNT with the credential cache krb5cc, which belongs to the user that the identity is
+for. Bind-mount that folder into the container and set KRB5CCNAME to the file. Leases survive a restart of the guard.
+
+With systemd, packaging/systemd has a service and a socket unit.";
+
+#[derive(Args, Debug)]
+#[command(after_help = RUN)]
+pub struct GuardRun {
+    /// The folder for what the guard keeps while the machine is up; best in memory. It holds no password and no key but what is in the
+    /// identities.
+    #[arg(long, value_name = "DIR", default_value = "/run/pando-guard")]
+    pub run_dir: PathBuf,
+    /// Where to listen; guard.sock in --run-dir if not given, and what systemd handed over if it did.
+    #[arg(long, value_name = "FILE")]
+    pub socket: Option<PathBuf>,
+    /// The number of a group whose members may use the socket too. They get identities for themselves only. Otherwise only root and the
+    /// guard's own user may.
+    #[arg(long, value_name = "GID")]
+    pub socket_group: Option<u32>,
+    /// Where containers find their identities; krb in --run-dir if not given.
+    #[arg(long, value_name = "DIR")]
+    pub krb_dir: Option<PathBuf>,
+    /// A domain whose servers are not to be looked for: NAME,kdc=ADDRESS,ldap=ADDRESS,dc-host=NAME. May be repeated.
+    #[arg(long, value_name = "DOMAIN")]
+    pub domain: Vec<DomainPlace>,
+    /// Where the rkc plugin finds the account providers of this node.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/rancher/gmsa")]
+    pub host_dir: PathBuf,
+    /// A keytab of this host, a computer of the domain: for credential specs that name no plugin. May be repeated; the account of the
+    /// spec's domain is used.
+    #[arg(long, value_name = "FILE")]
+    pub host_keytab: Vec<PathBuf>,
+    /// Append one JSON line for each fetch to this file: who asked, for what, by whose credentials, and what came of it.
+    #[arg(long, value_name = "FILE")]
+    pub audit_log: Option<PathBuf>,
+    /// Where to answer Prometheus, on /metrics.
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics: Option<SocketAddr>,
+    /// How many leases to keep at most.
+    #[arg(long, value_name = "COUNT", default_value_t = 10_000)]
+    pub max_leases: usize,
+    /// Write a JSON object with the addresses in use to this file once all of them answer; `-` prints it.
+    #[arg(long, value_name = "FILE")]
+    pub ready_file: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct GuardLeases {
+    /// The guard's socket.
+    #[arg(long, value_name = "FILE", default_value = "/run/pando-guard/guard.sock")]
+    pub socket: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct GuardRelease {
+    /// The guard's socket.
+    #[arg(long, value_name = "FILE", default_value = "/run/pando-guard/guard.sock")]
+    pub socket: PathBuf,
+    /// The lease, as `pando guard leases` names it.
+    #[arg(value_name = "LEASE")]
+    pub lease: String,
+}
+
+const HOOK: &str = "\
+A container with the annotation dev.pando.credspec=NAME gets the identity of the credential spec NAME in --credspec-dir, mounted
+read-only on /run/pando, with KRB5CCNAME set to its credential cache. dev.pando.keytab=true adds a keytab and KRB5_KTNAME;
+dev.pando.service-principals=HTTP/webapp01.contoso.com gives the keys these names too.
+
+  runc      pando guard hook edit < config.json > new.json && mv new.json config.json
+  podman    a file in /etc/containers/oci/hooks.d with the stage \"precreate\" that calls `pando guard hook edit`";
+
+#[derive(Debug, Subcommand)]
+#[command(after_help = HOOK)]
+pub enum GuardHook {
+    /// Read a container's config.json on standard input, and write it with the hooks and the environment added.
+    Edit(HookEdit),
+    /// Make the container's lease; the hook createRuntime.
+    Create(HookCreate),
+    /// Mount the identity into the container; the hook createContainer.
+    Mount(HookMount),
+    /// Release the lease; the hook poststop.
+    Release(HookRelease),
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = HOOK)]
+pub struct HookEdit {
+    #[command(flatten)]
+    pub create: HookCreate,
+    #[command(flatten)]
+    pub mount: HookMount,
+}
+
+#[derive(Args, Debug)]
+pub struct HookCreate {
+    /// The guard's socket.
+    #[arg(long, value_name = "FILE", default_value = "/run/pando-guard/guard.sock")]
+    pub socket: PathBuf,
+    /// The folder with the credential specs that annotations may name.
+    #[arg(long, value_name = "DIR", default_value = "/etc/pando/credspecs")]
+    pub credspec_dir: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub struct HookMount {
+    /// Where the guard keeps identities: its --krb-dir.
+    #[arg(long, value_name = "DIR", default_value = "/run/pando-guard/krb")]
+    pub krb_dir: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub struct HookRelease {
+    /// The guard's socket.
+    #[arg(long, value_name = "FILE", default_value = "/run/pando-guard/guard.sock")]
+    pub socket: PathBuf,
+}
+
+/// A domain and its servers, on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DomainPlace(pub client::Domain);
+
+impl std::str::FromStr for DomainPlace {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = text.split(',');
+        let name = parts.next().filter(|name| !name.is_empty() && !name.contains('='));
+        let name = name.ok_or("it begins with the domain's DNS name")?;
+        let (mut kdcs, mut ldap, mut dc_host) = (Vec::new(), Vec::new(), None);
+        for part in parts {
+            let (key, value) =
+                part.split_once('=').ok_or_else(|| format!("{part:?} is not kdc=, ldap= or dc-host="))?;
+            let endpoint = |port| client::Endpoint::parse(value, port).map_err(|error| error.to_string());
+            match key {
+                "kdc" => kdcs.push(endpoint(client::Endpoint::KERBEROS)?),
+                "ldap" => ldap.push(endpoint(client::Endpoint::LDAP)?),
+                "dc-host" => dc_host = Some(value),
+                _ => return Err(format!("{key:?} is not kdc, ldap or dc-host")),
+            }
+        }
+        let mut domain = client::Domain::new(name);
+        if !kdcs.is_empty() {
+            domain = domain.with_kdcs(kdcs);
+        }
+        match (dc_host, ldap.is_empty()) {
+            (Some(host), false) => domain = domain.with_ldap(host, ldap),
+            (None, true) => {}
+            _ => return Err("ldap and dc-host belong together".to_owned()),
+        }
+        Ok(Self(domain))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domains_servers_fit_on_a_line() {
+        let DomainPlace(domain) =
+            "contoso.com,kdc=10.0.0.1,kdc=10.0.0.2:8888,ldap=10.0.0.1,dc-host=dc1.contoso.com".parse().unwrap();
+        assert_eq!(domain.realm, "CONTOSO.COM");
+        assert_eq!(domain.kdcs.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.0.0.1:88", "10.0.0.2:8888"]);
+        assert_eq!((domain.ldap.len(), domain.dc_host.as_str()), (1, "dc1.contoso.com"));
+        assert_eq!("contoso.com".parse(), Ok(DomainPlace(client::Domain::new("contoso.com"))));
+        for bad in ["", "kdc=x", "contoso.com,ldap=x", "contoso.com,dc-host=x", "contoso.com,x", "contoso.com,port=1"] {
+            assert!(bad.parse::<DomainPlace>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! `pando guard leases` and `release`: asking a running guard.
+
+use std::process::ExitCode;
+
+use comfy_table::{Table, presets};
+use dtyp::FileTime;
+use guardd::Caller;
+use guardd::message::own::Lease;
+
+use crate::cli::{GuardLeases, GuardRelease};
+use crate::commands::Failed;
+use crate::terminal;
+
+pub async fn list(args: GuardLeases) -> Result<ExitCode, Failed> {
+    let leases = Caller::connect(&args.socket).await?.list().await?;
+    if args.json {
+        terminal::say(serde_json::Value::from(leases.iter().map(json).collect::<Vec<_>>()));
+    } else if leases.is_empty() {
+        terminal::say("There are no leases.");
+    } else {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        table.set_header(["LEASE", "ACCOUNTS", "FOR UID", "TICKETS UNTIL", "RENEWALS"]);
+        for lease in &leases {
+            let uid = lease.owner.map_or(0, |owner| owner.uid);
+            let accounts = lease.accounts.join("\n");
+            table.add_row([lease.lease_id.clone(), accounts, uid.to_string(), time(lease.ends), renewals(lease)]);
+        }
+        terminal::say(table);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub async fn release(args: GuardRelease) -> Result<ExitCode, Failed> {
+    Caller::connect(&args.socket).await?.release(&args.lease).await?;
+    terminal::say(format_args!("The lease {} is released and its files are removed.", args.lease));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn renewals(lease: &Lease) -> String {
+    match (lease.renewed_by_guard, lease.failures) {
+        (_, failures @ 1..) => format!("{failures} failed: {}", lease.error),
+        (true, 0) => "in order".to_owned(),
+        (false, 0) => "by whoever asked".to_owned(),
+    }
+}
+
+fn json(lease: &Lease) -> serde_json::Value {
+    serde_json::json!({
+        "lease": lease.lease_id,
+        "accounts": lease.accounts,
+        "folder": lease.folder,
+        "uid": lease.owner.map(|owner| owner.uid),
+        "gid": lease.owner.map(|owner| owner.gid),
+        "asked_by_uid": lease.asked_by_uid,
+        "fetched": time(lease.fetched),
+        "ends": time(lease.ends),
+        "failures": lease.failures,
+        "error": (!lease.error.is_empty()).then_some(&lease.error),
+        "renewed_by_guard": lease.renewed_by_guard,
+    })
+}
+
+fn time(seconds: i64) -> String {
+    FileTime::from_unix(seconds, 0).generalized()
+}

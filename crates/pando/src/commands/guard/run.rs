@@ -1,0 +1,89 @@
+//! `pando guard run`: the guard as a service of a host.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use ccg::{Domains, Guard, HostKeytabs, Leases, Limits, Places, Plugins, plugins::Rkc};
+use dtyp::{Clock, SystemClock};
+use guardd::{Access, AuditFile, Metrics, Scrape, Watch};
+use tokio::net::{TcpListener, UnixListener};
+
+use crate::cli::GuardRun;
+use crate::commands::{Failed, announce, stopped};
+
+/// Serves until stopped. The leases stay: the next guard takes them up.
+pub async fn run(args: GuardRun) -> Result<ExitCode, Failed> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let metrics = Arc::new(Metrics::default());
+    // The folder is made before the socket in it.
+    let leases = leases(&args, &clock, &metrics)?;
+    let (socket, listener, access) = socket(&args).await?;
+    let scrape = match args.metrics {
+        Some(address) => Some(scrape(address).await?),
+        None => None,
+    };
+    let scraped = scrape.as_ref().map(TcpListener::local_addr).transpose()?;
+    announce(
+        args.ready_file.as_deref(),
+        &serde_json::json!({
+            "socket": socket,
+            "metrics": scraped.as_ref().map(SocketAddr::to_string),
+            "leases": leases.standings().len(),
+        }),
+    )?;
+    // There is nobody to tell when no service manager started it.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    let scraping = async {
+        match scrape {
+            Some(listener) => Scrape { metrics, leases: leases.clone(), clock }.serve(listener).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        served = guardd::serve(listener, leases.clone(), access, stopped()) => served?,
+        scraped = scraping => scraped?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn leases(args: &GuardRun, clock: &Arc<dyn Clock>, metrics: &Arc<Metrics>) -> Result<Leases, Failed> {
+    let guard = Guard::new(Plugins::new().with(Rkc::new(&args.host_dir)))
+        .with_host_keytabs(HostKeytabs(args.host_keytab.clone()));
+    let domains = args.domain.iter().fold(Domains::default(), |domains, place| domains.with(place.0.clone()));
+    let places = Places {
+        identities: args.krb_dir.clone().unwrap_or_else(|| args.run_dir.join("krb")),
+        records: args.run_dir.join("records"),
+    };
+    let audit = args.audit_log.as_deref().map(|path| {
+        AuditFile::open(path).map_err(|error| format!("the audit file {} cannot be opened: {error}", path.display()))
+    });
+    let observer = Arc::new(Watch::new(clock.clone(), audit.transpose()?, metrics.clone()));
+    let limits = Limits { leases: args.max_leases, ..Limits::default() };
+    std::fs::create_dir_all(&args.run_dir)
+        .map_err(|error| format!("the folder {} cannot be made: {error}", args.run_dir.display()))?;
+    Ok(Leases::resume(guard, domains, places, limits, clock.clone(), observer)?)
+}
+
+/// The socket that systemd handed over, or one of our own.
+async fn socket(args: &GuardRun) -> Result<(String, UnixListener, Access), Failed> {
+    if let Some(given) = listenfd::ListenFd::from_env().take_unix_listener(0)? {
+        given.set_nonblocking(true)?;
+        // Who may connect is what its unit says.
+        return Ok(("handed over by the service manager".to_owned(), UnixListener::from_std(given)?, Access::Socket));
+    }
+    let path = args.socket.clone().unwrap_or_else(|| args.run_dir.join("guard.sock"));
+    let access = if args.socket_group.is_some() { Access::Socket } else { Access::Own };
+    let listener = guardd::bind(&path, args.socket_group).await?;
+    Ok((display(&path), listener, access))
+}
+
+fn display(path: &Path) -> String {
+    path.display().to_string()
+}
+
+async fn scrape(address: SocketAddr) -> Result<TcpListener, Failed> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|error| format!("--metrics cannot listen on {address}: {error}").into())
+}
