@@ -15,6 +15,7 @@ mod binary;
 pub mod chain;
 mod clock;
 mod domain;
+mod guard;
 mod people;
 mod template;
 mod tool;
@@ -22,5 +23,6 @@ pub mod wire;
 
 pub use binary::pando;
 pub use domain::{Domain, Ports, Transport};
+pub use guard::GuardService;
 pub use people::{ADMIN_PASSWORD, ALICE_PASSWORD, BASE, BOB_PASSWORD, GUARD_PASSWORD, MALLORY_PASSWORD, unicode_pwd};
 pub use tool::{Finished, Tool};

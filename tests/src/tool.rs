@@ -60,6 +60,15 @@ impl Tool {
         self
     }
 
+    /// Has `outer` start it, as `nice` or `setpriv` do.
+    #[must_use]
+    pub fn within(self, outer: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(outer);
+        command.args(arguments).arg(self.command.get_program()).args(self.command.get_args()).env_clear();
+        command.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Self { command, input: self.input }
+    }
+
     /// Runs it to its end.
     pub fn run(mut self) -> Finished {
         let words = std::iter::once(self.command.get_program()).chain(self.command.get_args());

@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 pub use guard::{
-    Guard, GuardExec, GuardFetch, GuardHook, GuardLeases, GuardRelease, GuardRun, GuardSource, HookCreate, HookEdit,
-    HookMount, HookRelease,
+    Guard, GuardAdd, GuardExec, GuardFetch, GuardHook, GuardLeases, GuardRelease, GuardRun, GuardSource, HookCreate,
+    HookEdit, HookMount, HookRelease,
 };
 
 const STORY: &str = "\

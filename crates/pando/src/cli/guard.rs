@@ -15,6 +15,8 @@ pub enum Guard {
     Exec(GuardExec),
     /// Serve a host: make leases for whoever may use the socket, and keep them fresh until they are released.
     Run(GuardRun),
+    /// Ask a running guard for a lease.
+    Add(GuardAdd),
     /// List the leases of a running guard.
     Leases(GuardLeases),
     /// Release a lease of a running guard, and remove its files.
@@ -116,6 +118,31 @@ pub struct GuardRun {
     /// Write a JSON object with the addresses in use to this file once all of them answer; `-` prints it.
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct GuardAdd {
+    /// The guard's socket.
+    #[arg(long, value_name = "FILE", default_value = "/run/pando-guard/guard.sock")]
+    pub socket: PathBuf,
+    /// The credential spec. May be repeated.
+    #[arg(long, value_name = "FILE", required = true)]
+    pub credspec: Vec<PathBuf>,
+    /// The user that the identity is for; yourself if not given. Only root may name another.
+    #[arg(long, value_name = "UID", requires = "gid")]
+    pub uid: Option<u32>,
+    /// That user's group.
+    #[arg(long, value_name = "GID", requires = "uid")]
+    pub gid: Option<u32>,
+    /// Have a keytab written too, with the current and the previous keys.
+    #[arg(long)]
+    pub keytab: bool,
+    /// A further name for the keytab, such as HTTP/webapp01.contoso.com. May be repeated.
+    #[arg(long, value_name = "SPN")]
+    pub spn: Vec<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -1,15 +1,43 @@
-//! `pando guard leases` and `release`: asking a running guard.
+//! `pando guard add`, `leases` and `release`: asking a running guard.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use comfy_table::{Table, presets};
 use dtyp::FileTime;
 use guardd::Caller;
-use guardd::message::own::Lease;
+use guardd::message::own::{AddRequest, Lease, Owner};
 
-use crate::cli::{GuardLeases, GuardRelease};
+use crate::cli::{GuardAdd, GuardLeases, GuardRelease};
 use crate::commands::Failed;
-use crate::terminal;
+use crate::{progress, terminal};
+
+pub async fn add(args: GuardAdd) -> Result<ExitCode, Failed> {
+    let read = |path: &PathBuf| {
+        std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
+    };
+    let request = AddRequest {
+        credspecs: args.credspec.iter().map(read).collect::<Result<_, _>>()?,
+        lease_id: String::new(),
+        owner: args.uid.zip(args.gid).map(|(uid, gid)| Owner { uid, gid }),
+        keytab: args.keytab,
+        service_principals: args.spn,
+    };
+    let guard = Caller::connect(&args.socket).await?;
+    let added = {
+        let _progress = progress::start("waiting for the guard".to_owned());
+        guard.add(request).await?
+    };
+    if args.json {
+        terminal::say(serde_json::json!({ "lease": added.lease_id, "folders": added.folders }));
+        return Ok(ExitCode::SUCCESS);
+    }
+    terminal::say(format_args!("Lease {}", added.lease_id));
+    for folder in &added.folders {
+        terminal::say(format_args!("  KRB5CCNAME=FILE:{folder}/{}", ccg::Folder::CCACHE));
+    }
+    Ok(ExitCode::SUCCESS)
+}
 
 pub async fn list(args: GuardLeases) -> Result<ExitCode, Failed> {
     let leases = Caller::connect(&args.socket).await?.list().await?;

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 pub use exec::exec;
 pub use hook::hook;
-pub use leases::{list, release};
+pub use leases::{add, list, release};
 pub use run::run;
 use source::Source;
 

@@ -1,0 +1,189 @@
+//! `pando guard run`: leases for a host's containers, asked for by the programs that would, kept over outages and restarts.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "only tests here; failing is their job"
+)]
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use pando_tests::chain::{AccountProvider, credential_spec};
+use pando_tests::{Domain, GUARD_PASSWORD, GuardService, Tool};
+
+/// A user that is nobody in particular.
+const CONTAINER_USER: &str = "12345";
+
+/// Makes a lease, and returns its name and its folder.
+fn add(guard: &GuardService, spec: &Path, flags: &[&str]) -> (String, PathBuf) {
+    let added = guard.ask("add").arg("--json").arg("--credspec").arg(spec).args(flags).ok();
+    let added: serde_json::Value = serde_json::from_str(&added.stdout).expect("it is JSON");
+    let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+    (text(&added["lease"]), text(&added["folders"][0]).into())
+}
+
+/// One of the domain's tools with the identity in a folder.
+fn with_identity(domain: &Domain, program: &str, folder: &Path) -> Tool {
+    let file = |name: &str| format!("FILE:{}", folder.join(name).display());
+    domain.tool(program).env("KRB5CCNAME", file("krb5cc")).env("KRB5_KTNAME", file("keytab"))
+}
+
+/// The same as another user, which only root can.
+fn as_user(tool: Tool) -> Tool {
+    let numbers = ["--reuid", CONTAINER_USER, "--regid", CONTAINER_USER, "--clear-groups"];
+    tool.within("setpriv", &numbers)
+}
+
+#[test]
+fn programs_made_for_credentials_fetcher_work_unchanged() {
+    let domain = Domain::start();
+    let _provider = AccountProvider::start(&domain);
+    let guard = GuardService::start(&domain);
+    let spec = credential_spec(&domain);
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let finished = Tool::new("/usr/bin/python3")
+        .arg(here.join("chain/guard_grpc.py"))
+        .arg(guard.socket())
+        .arg(here.join("../crates/guardd/proto/credentials_fetcher.proto"))
+        .arg(spec)
+        .input(GUARD_PASSWORD)
+        .ok();
+    assert_eq!(finished.stdout.lines().filter(|line| line.ends_with(": ok")).count(), 19, "{finished}");
+    assert!(!guard.log().contains(GUARD_PASSWORD), "no password is logged");
+    assert!(!format!("{:?}", guard.audit()).contains(GUARD_PASSWORD), "nor audited");
+}
+
+#[test]
+fn the_containers_user_uses_the_identity_and_nobody_else_does() {
+    let domain = Domain::start();
+    let _provider = AccountProvider::start(&domain);
+    let guard = GuardService::start(&domain);
+    let owner = ["--uid", CONTAINER_USER, "--gid", CONTAINER_USER, "--spn", "HTTP/webapp01.contoso.com"];
+    let (_, folder) = add(&guard, &credential_spec(&domain), &owner);
+    let owner = |path: &Path| path.metadata().expect("it is there").uid().to_string();
+    assert_eq!((owner(&folder), owner(&folder.join("krb5cc"))), (CONTAINER_USER.into(), CONTAINER_USER.into()));
+
+    let url = format!("ldap://localhost:{}", domain.ports().ldap.port());
+    for path in ["krb5.conf", "ldap.conf"] {
+        readable(&domain.path(path));
+    }
+    let whoami = with_identity(&domain, "ldapwhoami", &folder).args(["-N", "-Q", "-Y", "GSSAPI", "-H", &url]);
+    as_user(whoami).ok().says(r"u:CONTOSO\webapp01$");
+    let keys = with_identity(&domain, "klist", &folder).args(["-k", "-e"]);
+    as_user(keys).ok().says("HTTP/webapp01.contoso.com@CONTOSO.COM").says("webapp01$@CONTOSO.COM");
+    let other = with_identity(&domain, "klist", &folder);
+    let numbers = ["--reuid", "54321", "--regid", "54321", "--clear-groups"];
+    other.within("setpriv", &numbers).fails(1).says("permissions incorrect");
+}
+
+fn readable(path: &Path) {
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    std::fs::set_permissions(path, mode).expect("the mode can be set");
+}
+
+#[test]
+fn leases_outlive_the_guard_and_nothing_is_left_of_what_was_not_finished() {
+    let domain = Domain::start();
+    let _provider = AccountProvider::start(&domain);
+    let guard = GuardService::start(&domain);
+    let spec = credential_spec(&domain);
+    let (kept, folder) = add(&guard, &spec, &[]);
+    let (released, _) = add(&guard, &spec, &[]);
+    let before = guard.leases();
+    guard.ask("release").arg(&released).ok();
+    let (krb, records) = (guard.krb(), domain.path("guard/run/records"));
+    guard.kill();
+    // What a crash in the middle leaves: a folder without a record, a record without a folder, a half-written record.
+    std::fs::create_dir_all(krb.join("0123456789abcdef0123/webapp01")).expect("a folder can be made");
+    std::fs::write(records.join(".0123456789abcdef0123"), "{").expect("a file can be written");
+    let record = std::fs::read_to_string(records.join(format!("{kept}.json"))).expect("there is a record");
+    let stray = "fedcba98765432100123";
+    std::fs::write(records.join(format!("{stray}.json")), record.replace(&kept, stray)).expect("it can be written");
+
+    let guard = GuardService::start(&domain);
+    assert_eq!(guard.ready["leases"], 1);
+    let after = guard.leases();
+    assert_eq!(after[0], before.into_iter().find(|lease| lease["lease"] == kept.as_str()).expect("it was there"));
+    assert_eq!(std::fs::read_dir(&krb).expect("it is there").count(), 1);
+    assert_eq!(std::fs::read_dir(&records).expect("it is there").count(), 1);
+    with_identity(&domain, "klist", &folder).ok().says("webapp01$@CONTOSO.COM");
+    guard.ask("release").arg(&kept).ok();
+    assert_eq!(std::fs::read_dir(&krb).expect("it is there").count(), 0);
+    assert_eq!(std::fs::read_dir(&records).expect("it is there").count(), 0);
+}
+
+/// Six hours later, more than half of a ticket's ten hours is over.
+#[test]
+fn a_lease_is_renewed_in_time_and_an_outage_of_its_plugin_is_waited_out() {
+    let mut domain = Domain::start();
+    let provider = AccountProvider::start(&domain);
+    let guard = GuardService::start(&domain);
+    let (_, folder) = add(&guard, &credential_spec(&domain), &["--keytab"]);
+    let first = guard.leases()[0]["ends"].clone();
+    let ticket = || std::fs::read(folder.join("krb5cc")).expect("the ticket is there");
+    let before = ticket();
+    guard.kill();
+    drop(provider);
+    domain.restart_later("+6h");
+
+    let guard = GuardService::start(&domain);
+    let failing = guard.await_leases("failing", |leases| leases[0]["failures"].as_u64() >= Some(1));
+    assert!(failing[0]["error"].as_str().expect("it says why").contains("the plugin"), "{failing:?}");
+    assert_eq!(failing[0]["ends"], first);
+    assert_eq!(ticket(), before, "the ticket stays");
+    with_identity(&domain, "kvno", &folder).arg("ldap/dc1.contoso.com").ok();
+    assert!(guard.metrics().contains("pando_guard_leases_failing 1"), "{}", guard.metrics());
+
+    let _provider = AccountProvider::start(&domain);
+    let renewed = guard.await_leases("renewed", |leases| leases[0]["failures"] == 0);
+    assert_ne!(renewed[0]["ends"], first);
+    assert_ne!(ticket(), before);
+    with_identity(&domain, "kvno", &folder).arg("ldap/dc1.contoso.com").ok();
+    assert!(guard.metrics().contains("pando_guard_leases_failing 0"), "{}", guard.metrics());
+    let audit = guard.audit();
+    let outcomes: Vec<_> = audit.iter().map(|line| (line["occasion"].as_str(), line["outcome"].as_str())).collect();
+    assert_eq!(outcomes.first(), Some(&(Some("begin"), Some("fetched"))));
+    assert!(outcomes.contains(&(Some("renew"), Some("refused"))), "{outcomes:?}");
+    assert_eq!(outcomes.last(), Some(&(Some("renew"), Some("fetched"))));
+    assert_eq!(audit[0]["accounts"][0], "webapp01$");
+    assert!(audit[0]["credentials"].as_str().expect("a text").contains("e4781092"), "{audit:?}");
+}
+
+#[test]
+fn other_users_are_let_in_by_group_and_see_to_their_own_leases_only() {
+    let domain = Domain::start();
+    let _provider = AccountProvider::start(&domain);
+    let spec = credential_spec(&domain);
+    readable(&spec);
+    let guard = GuardService::start(&domain);
+    let mine = add(&guard, &spec, &[]).0;
+    as_user(guard.ask("leases")).fails(1).says("no guard answers");
+    guard.kill();
+
+    let guard = GuardService::start_with(&domain, &["--socket-group", CONTAINER_USER]);
+    as_user(guard.ask("leases")).ok().says("There are no leases.");
+    as_user(guard.ask("release").arg(&mine)).fails(1).says("there is no lease");
+    let for_root = as_user(guard.ask("add").arg("--credspec").arg(&spec).args(["--uid", "0", "--gid", "0"]));
+    for_root.fails(1).says("only root");
+    as_user(guard.ask("add").arg("--credspec").arg(&spec)).ok().says("KRB5CCNAME=FILE:");
+    as_user(guard.ask("leases")).ok().says("webapp01$@CONTOSO.COM").never_says(&mine);
+    assert_eq!(guard.leases().len(), 2, "root sees both");
+}
+
+#[test]
+fn what_is_in_the_way_of_the_socket_is_said() {
+    let domain = Domain::start();
+    let guard = GuardService::start(&domain);
+    let again = |socket: &Path| {
+        Tool::new(pando_tests::pando())
+            .args(["guard", "run", "--run-dir"])
+            .arg(domain.path("two"))
+            .arg("--socket")
+            .arg(socket)
+    };
+    again(&guard.socket()).fails(1).says("another guard answers");
+    let file = domain.path("krb5.conf");
+    again(&file).fails(1).says("is no socket");
+    assert!(file.exists());
+}
