@@ -25,26 +25,16 @@ impl GuardService {
 
     /// The same with more flags.
     pub fn start_with(domain: &Domain, flags: &[&str]) -> Self {
-        let folder = domain.path("guard");
-        std::fs::create_dir_all(&folder).expect("the folder can be made");
-        // A container's user passes through here.
-        open(&folder);
-        open(folder.parent().expect("it is in the domain's folder"));
+        let folder = Self::folder(domain);
         let (ready, log) = (folder.join("ready.json"), folder.join("log"));
         let _ = std::fs::remove_file(&ready);
         let output = File::options().create(true).append(true).open(&log).expect("the log can be made");
-        let ports = domain.ports();
-        let place = format!("contoso.com,kdc={},ldap={},dc-host=dc1.contoso.com", ports.kerberos, ports.ldap);
         let mut process = domain
             .pando()
-            .args(["--log", "debug", "guard", "run", "--domain", &place, "--metrics", "127.0.0.1:0"])
+            .args(["--log", "debug"])
+            .args(Self::arguments(domain))
+            .args(["--metrics", "127.0.0.1:0"])
             .args(flags)
-            .arg("--run-dir")
-            .arg(folder.join("run"))
-            .arg("--audit-log")
-            .arg(folder.join("audit"))
-            .arg("--host-dir")
-            .arg(domain.path("host"))
             .arg("--ready-file")
             .arg(&ready)
             .stdin(Stdio::null())
@@ -54,6 +44,26 @@ impl GuardService {
             .expect("pando can be started");
         let ready = await_json(&mut process, &ready, &log);
         Self { process, ready, folder }
+    }
+
+    /// A folder for a domain's guard, through which a container's user passes.
+    pub fn folder(domain: &Domain) -> PathBuf {
+        let folder = domain.path("guard");
+        std::fs::create_dir_all(&folder).expect("the folder can be made");
+        open(&folder);
+        open(folder.parent().expect("it is in the domain's folder"));
+        folder
+    }
+
+    /// The command, as it is started for a domain.
+    pub fn arguments(domain: &Domain) -> Vec<String> {
+        let ports = domain.ports();
+        let place = format!("contoso.com,kdc={},ldap={},dc-host=dc1.contoso.com", ports.kerberos, ports.ldap);
+        let path = |name: &str| domain.path(name).display().to_string();
+        let mut all: Vec<String> = ["guard", "run", "--domain"].map(str::to_owned).into();
+        all.extend([place, "--run-dir".into(), path("guard/run"), "--audit-log".into(), path("guard/audit")]);
+        all.extend(["--host-dir".into(), path("host")]);
+        all
     }
 
     /// Its socket.

@@ -31,6 +31,12 @@ pub const FOR_TESTS: &[Package] = &[
     Package { name: "krb5-kdc", probe: Probe::Program("krb5kdc") },
     Package { name: "krb5-admin-server", probe: Probe::Program("kadmin.local") },
     Package { name: "slapd", probe: Probe::Program("slapd") },
+    Package { name: "runc", probe: Probe::Program("runc") },
+    Package { name: "python3-grpcio", probe: Probe::PythonModule("grpc") },
+    Package { name: "python3-protobuf", probe: Probe::PythonModule("google.protobuf") },
+    Package { name: "protobuf-compiler", probe: Probe::Program("protoc") },
+    Package { name: "systemd", probe: Probe::Program("systemd-socket-activate") },
+    Package { name: "util-linux", probe: Probe::Program("setpriv") },
 ];
 
 /// What `cargo xtask bench` compares with and measures by.
