@@ -64,6 +64,8 @@ pub enum What {
     AsReqWrong,
     /// The search over a connection that a ticket has sealed (SASL GSSAPI with confidentiality; Pando only).
     SealedSearch,
+    /// Reads of a gMSA's password over such a connection (Pando only).
+    ManagedPassword,
     /// From an empty folder to the first answered search (Pando only).
     Start,
     /// The whole tour of `pando demo --exit` (Pando only).
@@ -129,7 +131,7 @@ fn run(arguments: &Arguments) -> Result<Report, BenchError> {
     let wants = |any: &[What]| any.iter().any(|what| arguments.wants(*what));
     let wants_ldap = wants(&[What::Search, What::Bind, What::Login]);
     let wants_kdc = wants(&[What::AsReq, What::AsReqWrong]);
-    if wants_ldap || wants_kdc || wants(&[What::SealedSearch]) {
+    if wants_ldap || wants_kdc || wants(&[What::SealedSearch, What::ManagedPassword]) {
         eprintln!("Filling Pando with {} users (over LDAPS) ...", arguments.users);
         let pando = Pando::with_users(arguments.users, arguments.needs_passwords())?;
         report.memory(pando.meter())?;
@@ -141,6 +143,9 @@ fn run(arguments: &Arguments) -> Result<Report, BenchError> {
         }
         if arguments.wants(What::SealedSearch) {
             scenario::sealed::measure(arguments, &pando, &mut report)?;
+        }
+        if arguments.wants(What::ManagedPassword) {
+            scenario::managed_password::measure(arguments, &pando, &mut report)?;
         }
         if wants_kdc {
             eprintln!("Filling krb5kdc ...");
@@ -179,6 +184,7 @@ mod tests {
         for word in [
             "search",
             "sealed-search",
+            "managed-password",
             "bind",
             "login",
             "as-req",
@@ -193,6 +199,6 @@ mod tests {
             assert!(table.contains(word), "{word}: {table}");
         }
         let json: serde_json::Value = serde_json::from_str(&report.json()).expect("JSON");
-        assert!(json["loads"].as_array().is_some_and(|loads| loads.len() == 11), "{json:#}");
+        assert!(json["loads"].as_array().is_some_and(|loads| loads.len() == 12), "{json:#}");
     }
 }

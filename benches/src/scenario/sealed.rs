@@ -18,7 +18,7 @@ pub fn measure(arguments: &Arguments, pando: &Pando, report: &mut Report) -> Res
     let domain = pando.domain();
     let worker = |number| -> Result<Box<dyn Worker>, BenchError> {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(while_doing("starting a runtime"))?;
-        let connection = runtime.block_on(sealed(&domain))?;
+        let connection = runtime.block_on(connect(&domain))?;
         let (base, sequence) = (domain.base_dn(), Sequence::of(number));
         Ok(Box::new(Client { runtime, connection, base, users: arguments.users, sequence }))
     };
@@ -26,7 +26,8 @@ pub fn measure(arguments: &Arguments, pando: &Pando, report: &mut Report) -> Res
     take_turns("sealed-search", arguments, vec![Side { meter: pando.meter(), workers }], report)
 }
 
-async fn sealed(domain: &Domain) -> Result<Connection, BenchError> {
+/// A connection of the service identity's, sealed.
+pub async fn connect(domain: &Domain) -> Result<Connection, BenchError> {
     let options = Options::default();
     let secret = Secret::password(population::password(population::SERVICE));
     let who = PrincipalName::user(population::SERVICE);

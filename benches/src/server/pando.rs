@@ -40,7 +40,7 @@ pub struct Pando {
     kerberos: SocketAddr,
     ca: String,
     _process: Running,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Pando {
@@ -64,7 +64,7 @@ impl Pando {
             kerberos: address(&told, "kerberos")?,
             ca: told.get("ca").and_then(Value::as_str).unwrap_or_default().to_owned(),
             _process: process,
-            _folder: folder,
+            folder,
         })
     }
 
@@ -88,6 +88,25 @@ impl Pando {
         ldapadd.env("LDAPTLS_CACERT", &self.ca).args(["-x", "-D", &format!("CN=Administrator,{PEOPLE}")]);
         ldapadd.args(["-w", ADMIN_PASSWORD, "-H", &format!("ldaps://localhost:{}", self.ldaps.port())]);
         run_with_input(&mut ldapadd, ldif.as_bytes()).map(drop)
+    }
+
+    /// Makes gMSAs whose passwords the service identity may retrieve; their names.
+    pub fn managed_accounts(&self, count: u32) -> Result<Vec<String>, BenchError> {
+        run(self.administer(["kds", "create"]).arg("--immediately"))?;
+        let names: Vec<String> = (0..count).map(|number| format!("gmsa{number:04}")).collect();
+        for name in &names {
+            run(self.administer(["gmsa", "create"]).args([name, "--allow", population::SERVICE]))?;
+        }
+        Ok(names)
+    }
+
+    /// A command of the administrator's.
+    fn administer(&self, words: [&str; 2]) -> Command {
+        let mut command = Command::new(pando_binary());
+        command.args(words).args(["--ldaps", &format!("localhost:{}", self.ldaps.port()), "--ca", &self.ca]);
+        command.args(["--user", &format!("Administrator@{DOMAIN}"), "--password-file"]);
+        command.arg(self.folder.path().join("password"));
+        command
     }
 
     /// Its process.

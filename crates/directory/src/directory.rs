@@ -70,10 +70,8 @@ pub(crate) struct Inner {
     pub(crate) secrets: SecretBox,
     pub(crate) environment: Environment,
     pub(crate) invocation: Guid,
-    /// What gMSA passwords are derived from.
-    pub(crate) gmsa_keys: gkdi::KeyCache,
-    /// What such passwords make.
-    pub(crate) gmsa_kerberos_keys: crate::gmsa::KerberosKeys,
+    /// What gMSA passwords are derived from, and what they make.
+    pub(crate) root_keys: crate::gmsa::KnownRootKeys,
     /// Keys of passwords that are on their way to the writer.
     pub(crate) prepared_keys: crate::account::Prepared,
     /// The accounts whose password is just being stored.
@@ -151,8 +149,7 @@ impl Directory {
             secrets,
             environment,
             invocation,
-            gmsa_keys: gkdi::KeyCache::default(),
-            gmsa_kerberos_keys: crate::gmsa::KerberosKeys::default(),
+            root_keys: crate::gmsa::KnownRootKeys::default(),
             prepared_keys: crate::account::Prepared::default(),
             rolling: Arc::default(),
             writer: OnceLock::new(),

@@ -56,6 +56,15 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The last transaction that was committed whole before what this shows; inside an update more of it shows.
+    pub(crate) fn committed(&self) -> u64 {
+        let id = self.txn().id() as u64;
+        match &self.txn {
+            Txn::Own(_) => id,
+            Txn::Shared(_) => id.saturating_sub(1),
+        }
+    }
+
     pub(crate) fn tables(&self) -> Tables {
         self.inner.store.tables
     }

@@ -176,8 +176,12 @@ impl RootKey {
     /// The key of a slot for a descriptor.
     #[must_use]
     pub fn l2(&self, slot: KeyId, descriptor: &[u8]) -> DerivedKey {
+        self.l2_of(&self.l1(slot.l0(), slot.l1(), descriptor), slot)
+    }
+
+    /// The key of a slot, from the key of the 32 slots that it is one of.
+    pub(crate) fn l2_of(&self, seed: &DerivedKey, slot: KeyId) -> DerivedKey {
         let (l0, l1) = (slot.l0(), slot.l1());
-        let seed = self.l1(l0, l1, descriptor);
         let mut key = self.kdf(&seed[..], &self.context(l0, i32::from(l1), 31), &[]);
         for l2 in (slot.l2()..31).rev() {
             key = self.kdf(&key[..], &self.context(l0, i32::from(l1), i32::from(l2)), &[]);
@@ -221,12 +225,13 @@ pub(crate) fn kdf(hash: KdfHash, key: &[u8], label: &str, context: &[&[u8]], out
     }
 }
 
-fn counter_mode<M: Mac + KeyInit>(key: &[u8], label: &str, context: &[&[u8]], out: &mut [u8]) {
+fn counter_mode<M: Mac + KeyInit + Clone>(key: &[u8], label: &str, context: &[&[u8]], out: &mut [u8]) {
     let label: Vec<u8> = label.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect();
     let bits = u32::try_from(out.len().saturating_mul(8)).unwrap_or(u32::MAX);
+    // HMAC takes keys of every length. The key is hashed once for all blocks.
+    let Ok(keyed) = <M as KeyInit>::new_from_slice(key) else { return };
     for (block, chunk) in (1u32..).zip(out.chunks_mut(M::output_size())) {
-        // HMAC takes keys of every length.
-        let Ok(mut mac) = <M as KeyInit>::new_from_slice(key) else { return };
+        let mut mac = keyed.clone();
         mac.update(&block.to_be_bytes());
         mac.update(&label);
         mac.update(&[0]);

@@ -99,18 +99,13 @@ impl Managed {
     }
 
     /// The password of a slot.
-    pub(super) fn password(&self, view: &View<'_>, keys: &RootKeys, slot: KeyId) -> Result<ManagedPassword, Error> {
-        Ok(view.inner.gmsa_keys.gmsa_password(self.root(keys, slot)?, slot, &self.sid))
+    pub(super) fn password(&self, keys: &RootKeys, slot: KeyId) -> Result<ManagedPassword, Error> {
+        Ok(keys.derived.gmsa_password(self.root(keys, slot)?, slot, &self.sid))
     }
 
     /// The password of a slot before, if it can still be derived: the present one does not depend on its root key.
-    pub(super) fn earlier_password(
-        &self,
-        view: &View<'_>,
-        keys: &RootKeys,
-        slot: Option<KeyId>,
-    ) -> Option<ManagedPassword> {
-        self.password(view, keys, slot?)
+    pub(super) fn earlier_password(&self, keys: &RootKeys, slot: Option<KeyId>) -> Option<ManagedPassword> {
+        self.password(keys, slot?)
             .inspect_err(|error| tracing::warn!(account = %self.sid, %error, "the password before is lost"))
             .ok()
     }
@@ -124,14 +119,14 @@ impl Managed {
     pub(super) fn kerberos_keys(&self, view: &View<'_>, keys: &RootKeys, slot: KeyId) -> Result<PasswordKeys, Error> {
         let root = self.root(keys, slot)?;
         let name = Name { account: self.sid, root: root.id, slot, salt: self.salt(view)? };
-        Ok(view.inner.gmsa_kerberos_keys.of(&name, &self.password(view, keys, slot)?))
+        Ok(keys.kerberos.of(&name, &self.password(keys, slot)?))
     }
 
     /// The passwords that prove the account at a time, the present one first.
     pub(crate) fn accepted(&self, view: &View<'_>, now: FileTime) -> Result<Vec<ManagedPassword>, Error> {
-        let (keys, plan) = (RootKeys::load(view)?, self.plan(now)?);
-        let mut accepted = vec![self.password(view, &keys, plan.current)?];
-        accepted.extend(self.earlier_password(view, &keys, plan.replaced.filter(|_| plan.honours_previous(now))));
+        let (keys, plan) = (RootKeys::of(view)?, self.plan(now)?);
+        let mut accepted = vec![self.password(&keys, plan.current)?];
+        accepted.extend(self.earlier_password(&keys, plan.replaced.filter(|_| plan.honours_previous(now))));
         Ok(accepted)
     }
 }

@@ -1,6 +1,6 @@
 //! Group managed service accounts: passwords that no one knows, derived from a KDS root key and released to those who may have them.
 //!
-//! In reading order: `root_keys`, the objects that hold the KDS root keys, and [`create_root_key`]; `managed`, the passwords that an account
+//! In reading order: `root_keys`, the objects that hold the KDS root keys, and [`create_root_key`]; `known`, how they are remembered; `managed`, the passwords that an account
 //! has at a time; `release`, the attribute `msDS-ManagedPassword`; `rollover`, how what is stored follows the schedule.
 //!
 //! Nothing happens at the moment of a rollover. Whoever looks next, a reader or the KDC, computes what is in force, and has it stored
@@ -9,6 +9,7 @@
 //! Specifications: MS-ADTS 3.1.1.4.5.39 (msDS-ManagedPassword), 3.1.1.4.4 (who may read it), MS-GKDI 3.1.4.1.
 
 mod kerberos_keys;
+mod known;
 mod managed;
 mod release;
 mod rollover;
@@ -16,7 +17,7 @@ mod root_keys;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use kerberos_keys::KerberosKeys;
+pub(crate) use known::{KnownRootKeys, changes_root_keys};
 pub(crate) use managed::Managed;
 pub(crate) use release::constructed;
 pub(crate) use rollover::{created, in_force, kvno};

@@ -61,13 +61,13 @@ fn may_read(caller: &Caller, object: &Object<'_>, managed: &Managed) -> Result<b
 fn blob(object: &Object<'_>, managed: &Managed) -> Result<Zeroizing<Vec<u8>>, Error> {
     let view = object.view();
     let now = view.environment().clock.now();
-    let (keys, plan) = (RootKeys::load(view)?, managed.plan(now)?);
+    let (keys, plan) = (RootKeys::of(view)?, managed.plan(now)?);
     rollover::follow_later(view, object.dnt(), managed, &plan)?;
     let (current, previous) = plan.released();
     let (query_interval, unchanged_interval) = plan.intervals(now);
     let blob = ManagedPasswordBlob {
-        current: managed.password(view, &keys, current)?,
-        previous: managed.earlier_password(view, &keys, previous),
+        current: managed.password(&keys, current)?,
+        previous: managed.earlier_password(&keys, previous),
         query_interval,
         unchanged_interval,
     };

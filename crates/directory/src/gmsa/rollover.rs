@@ -30,7 +30,7 @@ pub(crate) fn created(view: &View<'_>, draft: &mut Draft) -> Result<(), Error> {
     // Checks the interval. The account is not made yet: its first slot is the one it is made in.
     managed.plan(now)?;
     let first = KeyId::at(now);
-    let keys = RootKeys::load(view)?;
+    let keys = RootKeys::of(view)?;
     store(view, draft, &managed, &keys, first)
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn in_force(account: &Object<'_>, stored: Keys) -> Result<Keys, Error
     if behind == 0 {
         return Ok(stored);
     }
-    let (roots, kvno) = (RootKeys::load(view)?, stored.kvno.saturating_add(behind));
+    let (roots, kvno) = (RootKeys::of(view)?, stored.kvno.saturating_add(behind));
     let mut keys: Vec<AccountKey> = managed.kerberos_keys(view, &roots, plan.current)?.with_version(kvno).collect();
     match plan.replaced {
         Some(skipped) if behind > 1 => {
@@ -66,7 +66,7 @@ pub(crate) fn kvno(account: &Object<'_>, stored: u32) -> Result<u32, Error> {
 /// has them to store, has others waiting.
 pub(super) fn follow_later(view: &View<'_>, account: Dnt, managed: &Managed, plan: &Plan) -> Result<(), Error> {
     if managed.behind(plan) > 0 {
-        let roots = RootKeys::load(view)?;
+        let roots = RootKeys::of(view)?;
         for slot in managed.due(plan) {
             managed.kerberos_keys(view, &roots, slot)?;
         }
@@ -95,7 +95,7 @@ fn follow(account: Dnt) -> Update {
             let managed = Managed::of_draft(view, draft)?;
             let now = view.environment().clock.now();
             let plan = managed.plan(now)?;
-            let keys = RootKeys::load(view)?;
+            let keys = RootKeys::of(view)?;
             for slot in managed.due(&plan) {
                 store(view, draft, &managed, &keys, slot)?;
             }
@@ -109,7 +109,7 @@ fn follow(account: Dnt) -> Update {
 fn store(view: &View<'_>, draft: &mut Draft, managed: &Managed, keys: &RootKeys, slot: KeyId) -> Result<(), Error> {
     let missing = || Error::store("the schema has no attributes for managed passwords".into());
     let id = |name| view.schema().attribute(name).map(|attribute| attribute.id).ok_or_else(missing);
-    let password = managed.password(view, keys, slot)?;
+    let password = managed.password(keys, slot)?;
     let domain = domain_name(view)?;
     let kerberos_keys = managed.kerberos_keys(view, keys, slot)?;
     set(view, draft, &password.nt_hash(), &kerberos_keys, managed.salt(view)?)?;

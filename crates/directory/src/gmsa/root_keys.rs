@@ -1,14 +1,16 @@
 //! KDS root keys: objects of the class `msKds-ProvRootKey` in the configuration. MS-GKDI 3.1.4.1.1, 2.2.1, 2.2.2.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use dtyp::{FileTime, Guid};
-use gkdi::{KdfHash, KeyId, RootKey};
+use gkdi::{KdfHash, KeyCache, KeyId, RootKey};
 
+use super::kerberos_keys::KerberosKeys;
 use crate::error::win32;
 use crate::{Attribute, Caller, Directory, Dnt, Error, Object, Update, View};
 
-const CLASS: &str = "msKds-ProvRootKey";
+pub(super) const CLASS: &str = "msKds-ProvRootKey";
 /// `userAccountControl` of a domain controller, by which its account is found.
 const DOMAIN_CONTROLLER: &[u8] = b"532480";
 /// More keys than this are a mistake. Windows refuses them too.
@@ -27,10 +29,20 @@ pub struct RootKeyInfo {
     pub use_start: FileTime,
 }
 
-/// All root keys of the forest, the one made last first.
-pub(super) struct RootKeys(Vec<RootKey>);
+/// All root keys of the forest, the one made last first, and what was derived from them.
+pub(super) struct RootKeys {
+    keys: Vec<RootKey>,
+    pub(super) derived: KeyCache,
+    pub(super) kerberos: KerberosKeys,
+}
 
 impl RootKeys {
+    /// Those that a snapshot has.
+    pub(super) fn of(view: &View<'_>) -> Result<Arc<Self>, Error> {
+        view.inner.root_keys.of(view)
+    }
+
+    /// Reads and decrypts them: rather ask for those [of](Self::of) the snapshot.
     pub(super) fn load(view: &View<'_>) -> Result<Self, Error> {
         let mut keys = Vec::new();
         for dnt in all(view)?.into_iter().take(MOST) {
@@ -42,12 +54,12 @@ impl RootKeys {
             }
         }
         keys.sort_by_key(|key| std::cmp::Reverse((key.created, key.id)));
-        Ok(Self(keys))
+        Ok(Self { keys, derived: KeyCache::default(), kerberos: KerberosKeys::default() })
     }
 
     /// The key with this name.
     pub(super) fn named(&self, id: &Guid) -> Result<&RootKey, Error> {
-        self.0.iter().find(|key| key.id == *id).ok_or_else(|| {
+        self.keys.iter().find(|key| key.id == *id).ok_or_else(|| {
             let comment = format!("the KDS root key {id}, from which the password is derived, is not there");
             Error::unwilling(win32::DS_UNWILLING_TO_PERFORM, comment)
         })
@@ -56,7 +68,7 @@ impl RootKeys {
     /// The key for a slot that no password was derived for yet: the one made last of those that are effective then.
     pub(super) fn for_slot(&self, slot: KeyId) -> Result<&RootKey, Error> {
         let is_effective = |key: &&RootKey| key.use_start.saturating_sub(AHEAD) <= slot.start();
-        self.0.iter().find(is_effective).ok_or_else(|| {
+        self.keys.iter().find(is_effective).ok_or_else(|| {
             Error::unwilling(
                 win32::DS_UNWILLING_TO_PERFORM,
                 "no KDS root key is effective, so there is no password to derive: create one (`pando domain provision --kds-root-key`), \

@@ -11,7 +11,7 @@ use heed::RwTxn;
 
 use super::{Applied, Plan, Update, plan};
 use crate::directory::Inner;
-use crate::{Caller, Error, View};
+use crate::{Caller, Error, View, gmsa};
 
 /// Who is told how an update ended.
 pub(crate) type Done = Box<dyn FnOnce(Result<Applied, Error>) + Send>;
@@ -157,6 +157,9 @@ fn perform(
     };
     if names_change {
         inner.names.begin_era(txn.id() as u64);
+    }
+    if drafts.iter().any(gmsa::changes_root_keys) {
+        inner.root_keys.begin_era(txn.id() as u64);
     }
     notes.write(inner, txn)?;
     let mut applied = Applied { usn: crate::Usn::default(), dnt: target.0, guid: target.1 };

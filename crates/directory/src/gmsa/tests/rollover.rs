@@ -54,7 +54,7 @@ fn sid(scene: &Scene) -> Sid {
 
 fn password(scene: &Scene, slot: KeyId, account: &Sid) -> ManagedPassword {
     let view = scene.directory.read().unwrap();
-    let keys = crate::gmsa::root_keys::RootKeys::load(&view).unwrap();
+    let keys = crate::gmsa::root_keys::RootKeys::of(&view).unwrap();
     gkdi::gmsa_password(keys.for_slot(slot).unwrap(), slot, account)
 }
 

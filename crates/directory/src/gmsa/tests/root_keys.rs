@@ -101,3 +101,58 @@ fn an_account_whose_root_key_is_gone_works_until_its_password_ends_and_then_take
     assert_eq!(scene.envelope("msDS-ManagedPasswordId").unwrap().root_key, second);
     assert!(scene.opens(&blob.current));
 }
+
+/// The same name with another secret, as no domain controller would make it but an administrator could.
+fn replace(scene: &Scene, id: dtyp::Guid) {
+    let other = gkdi::RootKey::new(id, 1, gkdi::KdfHash::Sha256, &[7; 64], scene.start, scene.start).unwrap();
+    delete(scene, id);
+    let attributes = other.attributes().into_iter().map(|(name, value)| Attribute::new(name, [value.as_slice()]));
+    let maker = attribute("msKds-DomainID", &["CN=DC1,OU=Domain Controllers,DC=contoso,DC=com"]);
+    let update = Update::Load(vec![(dn(&place(id)), attributes.chain([maker]).collect())]);
+    scene.directory.apply(&Caller::system(), update).unwrap();
+}
+
+#[test]
+fn what_is_remembered_of_a_root_key_is_forgotten_when_it_changes_but_not_by_older_snapshots() {
+    let scene = Scene::new();
+    scene.gmsa("1");
+    let (before, keys) = (scene.blob(), scene.keys());
+    let id = scene.envelope("msDS-ManagedPasswordId").unwrap().root_key;
+    let old = scene.directory.read().unwrap();
+    let of = |view: &crate::View<'_>| {
+        let managed = {
+            let found = account::find(view, "webapp$").unwrap().unwrap();
+            crate::gmsa::Managed::of(&view.object(found).unwrap().unwrap()).unwrap().unwrap()
+        };
+        managed.accepted(view, scene.clock.now()).unwrap().remove(0)
+    };
+    assert!(of(&old) == before.current);
+    replace(&scene, id);
+    let after = scene.blob();
+    assert!(after.current != before.current, "another secret gives another password");
+    assert!(of(&old) == before.current && scene.blob() == after, "each snapshot has its own keys");
+    scene.clock.set(scene.at(20));
+    let next = scene.keys();
+    scene.settle();
+    assert_eq!(next.kvno, keys.kvno + 1);
+    assert_eq!(scene.keys(), next, "what the writer stores is of the same key");
+    assert!(scene.opens(&scene.blob().current));
+}
+
+#[test]
+fn readers_beside_a_root_key_that_changes_get_one_of_both_passwords_and_in_the_end_the_new_one() {
+    let scene = Scene::new();
+    scene.gmsa("1");
+    let before = scene.blob();
+    let id = scene.envelope("msDS-ManagedPasswordId").unwrap().root_key;
+    let seen: Vec<_> = std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| (0..50).filter_map(|_| scene.read(&scene.reader()).ok()).collect::<Vec<_>>()))
+            .collect();
+        replace(&scene, id);
+        readers.into_iter().flat_map(|reader| reader.join().unwrap()).map(|blob| blob.unwrap().current).collect()
+    });
+    let after = scene.blob();
+    assert!(after.current != before.current);
+    assert!(seen.iter().all(|password| *password == before.current || *password == after.current));
+}
