@@ -74,6 +74,14 @@ impl Plan {
         (query, unchanged.saturating_sub(CLOCK_SKEW))
     }
 
+    /// Until when which passwords prove the account does not change: the one before ends, the next begins, or the one in force ends.
+    #[must_use]
+    pub fn settled_until(&self, now: FileTime) -> FileTime {
+        let next_begins = self.expires.saturating_sub(CLOCK_SKEW);
+        let ends = [self.honoured_until(), next_begins, self.expires].into_iter();
+        ends.filter(|end| *end > now).min().unwrap_or(self.expires)
+    }
+
     /// Whether the password before is still taken: for less than five minutes after the change.
     #[must_use]
     pub fn honours_previous(&self, now: FileTime) -> bool {
@@ -151,6 +159,16 @@ mod tests {
         assert!(plan(1, at(0), just).honours_previous(just));
         let five = at(20).saturating_add(Duration::from_secs(300));
         assert!(!plan(1, at(0), five).honours_previous(five));
+    }
+
+    #[test]
+    fn what_proves_the_account_changes_five_minutes_before_the_end_at_the_end_and_five_minutes_later() {
+        let minutes = |n: u64| Duration::from_secs(n * 60);
+        let until = |now: FileTime| plan(1, at(0), now).settled_until(now);
+        assert_eq!(until(at(2)), at(20).saturating_sub(minutes(5)));
+        assert_eq!(until(at(20).saturating_sub(minutes(5))), at(20));
+        assert_eq!(until(at(20)), at(20).saturating_add(minutes(5)));
+        assert_eq!(until(at(20).saturating_add(minutes(5))), at(40).saturating_sub(minutes(5)));
     }
 
     proptest! {

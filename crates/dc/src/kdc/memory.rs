@@ -55,7 +55,7 @@ impl Memory {
         let keys = Keys {
             kvno: before.kvno + 1,
             current: [Etype::Aes256, Etype::Aes128].map(|etype| Key::random(etype, random)).into(),
-            previous: before.current.into_iter().map(|key| (before.kvno, key)).collect(),
+            others: before.current.into_iter().map(|key| (before.kvno, key)).collect(),
         };
         accounts.krbtgt = Some(Arc::new(Account { keys, is_service: true, ..self.account("krbtgt", 502, "") }));
     }
@@ -126,7 +126,7 @@ impl Memory {
             keys: Keys {
                 kvno: 1,
                 current: if password.is_empty() { Vec::new() } else { [Etype::Aes256, Etype::Aes128].map(key).into() },
-                previous: Vec::new(),
+                others: Vec::new(),
             },
             authorization: self.authorization(name, sid, rid),
             name: name.to_owned(),

@@ -141,8 +141,9 @@ pub struct Keys {
     pub kvno: u32,
     /// The current ones, one of each kind.
     pub current: Vec<Key>,
-    /// Those before, with their versions, as long as they still open something.
-    pub previous: Vec<(u32, Key)>,
+    /// Others that open something, with their versions: those before, for as long as they do; of a managed password the next, shortly
+    /// before it is in force.
+    pub others: Vec<(u32, Key)>,
 }
 
 impl Keys {
@@ -167,7 +168,7 @@ impl Keys {
     /// Every key of a kind that may have been used, with its version, current first.
     pub fn candidates(&self, etype: Etype) -> impl Iterator<Item = (u32, &Key)> {
         let current = self.current.iter().map(|key| (self.kvno, key));
-        let all = current.chain(self.previous.iter().map(|(version, key)| (*version, key)));
+        let all = current.chain(self.others.iter().map(|(version, key)| (*version, key)));
         all.filter(move |(_, key)| key.etype() == etype)
     }
 }

@@ -103,10 +103,12 @@ impl Managed {
         Ok(keys.derived.gmsa_password(self.root(keys, slot)?, slot, &self.sid))
     }
 
-    /// The password of a slot before, if it can still be derived: the present one does not depend on its root key.
-    pub(super) fn earlier_password(&self, keys: &RootKeys, slot: Option<KeyId>) -> Option<ManagedPassword> {
+    /// The password of the slot before or after, if it can be derived: the present one does not depend on its root key.
+    pub(super) fn known_password(&self, keys: &RootKeys, slot: Option<KeyId>) -> Option<ManagedPassword> {
         self.password(keys, slot?)
-            .inspect_err(|error| tracing::warn!(account = %self.sid, %error, "the password before is lost"))
+            .inspect_err(
+                |error| tracing::warn!(account = %self.sid, %error, "a password beside the present one is not known"),
+            )
             .ok()
     }
 
@@ -122,11 +124,13 @@ impl Managed {
         Ok(keys.kerberos.of(&name, &self.password(keys, slot)?))
     }
 
-    /// The passwords that prove the account at a time, the present one first.
+    /// The passwords that prove the account at a time, the present one first: all that a reader was given who read it by then.
     pub(crate) fn accepted(&self, view: &View<'_>, now: FileTime) -> Result<Vec<ManagedPassword>, Error> {
         let (keys, plan) = (RootKeys::of(view)?, self.plan(now)?);
         let mut accepted = vec![self.password(&keys, plan.current)?];
-        accepted.extend(self.earlier_password(&keys, plan.replaced.filter(|_| plan.honours_previous(now))));
+        let before = plan.replaced.filter(|_| plan.honours_previous(now));
+        accepted.extend(self.known_password(&keys, before));
+        accepted.extend(self.known_password(&keys, plan.next));
         Ok(accepted)
     }
 }

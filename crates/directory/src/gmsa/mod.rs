@@ -33,7 +33,8 @@ use crate::{Error, Object};
 /// What a managed password means to who has the account's keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {
-    /// Whether the password before the present one still proves the account: for less than five minutes after the change.
+    /// Whether the password before the present one still proves the account: for less than five minutes after the change. The next one
+    /// proves it as soon as readers get it, for the last five minutes.
     pub honours_previous: bool,
     /// Until when all of that holds.
     pub until: FileTime,
@@ -47,7 +48,5 @@ pub fn validity(account: &Object<'_>) -> Result<Option<Validity>, Error> {
     let now = account.view().environment().clock.now();
     let Some(managed) = Managed::of(account)? else { return Ok(None) };
     let plan = managed.plan(now)?;
-    let honours_previous = plan.honours_previous(now);
-    let until = if honours_previous { plan.honoured_until() } else { plan.expires };
-    Ok(Some(Validity { honours_previous, until }))
+    Ok(Some(Validity { honours_previous: plan.honours_previous(now), until: plan.settled_until(now) }))
 }

@@ -67,7 +67,7 @@ fn blob(object: &Object<'_>, managed: &Managed) -> Result<Zeroizing<Vec<u8>>, Er
     let (query_interval, unchanged_interval) = plan.intervals(now);
     let blob = ManagedPasswordBlob {
         current: managed.password(&keys, current)?,
-        previous: managed.earlier_password(&keys, previous),
+        previous: managed.known_password(&keys, previous),
         query_interval,
         unchanged_interval,
     };

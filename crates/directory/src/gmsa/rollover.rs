@@ -41,7 +41,7 @@ pub(crate) fn in_force(account: &Object<'_>, stored: Keys) -> Result<Keys, Error
     let plan = managed.plan(view.environment().clock.now())?;
     let behind = managed.behind(&plan);
     if behind == 0 {
-        return Ok(stored);
+        return with_next(view, &managed, &plan, stored);
     }
     let (roots, kvno) = (RootKeys::of(view)?, stored.kvno.saturating_add(behind));
     let mut keys: Vec<AccountKey> = managed.kerberos_keys(view, &roots, plan.current)?.with_version(kvno).collect();
@@ -52,7 +52,19 @@ pub(crate) fn in_force(account: &Object<'_>, stored: Keys) -> Result<Keys, Error
         _ => keys.extend(stored.keys.into_iter().filter(|key| key.kvno == stored.kvno)),
     }
     store_later(view, account.dnt());
-    Ok(Keys { kvno, salt: managed.salt(view)?, keys })
+    with_next(view, &managed, &plan, Keys { kvno, salt: managed.salt(view)?, keys })
+}
+
+/// Shortly before the end readers are given the next password as the current one: its keys prove the account from then on. The
+/// specification says what readers get, and not what the KDC takes; what it hands out has to work.
+fn with_next(view: &View<'_>, managed: &Managed, plan: &Plan, mut keys: Keys) -> Result<Keys, Error> {
+    let Some(next) = plan.next else { return Ok(keys) };
+    match RootKeys::of(view).and_then(|roots| managed.kerberos_keys(view, &roots, next)) {
+        Ok(new) => keys.keys.extend(new.with_version(keys.kvno.saturating_add(1))),
+        // The present keys are good without a root key.
+        Err(error) => tracing::warn!(account = %managed.sid, %error, "the keys of the next password are not known"),
+    }
+    Ok(keys)
 }
 
 /// The version of the password in force, when what is stored has this one.

@@ -17,6 +17,8 @@ const DOMAIN_CONTROLLER: &[u8] = b"532480";
 const MOST: usize = 1000;
 /// A key is taken for slots that begin this much before it is to be used: a slot that it falls in, and clocks that differ. Observed.
 const AHEAD: Duration = Duration::from_secs(10 * 3600 + 300);
+/// For so long before it is in force the next password is handed out. MS-ADTS 3.1.1.4.5.39.
+const LAST_MINUTES: Duration = Duration::from_secs(300);
 
 /// A KDS root key, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,10 +67,14 @@ impl RootKeys {
         })
     }
 
-    /// The key for a slot that no password was derived for yet: the one made last of those that are effective then.
+    /// The key for a slot that no password is stored of yet: the one made last of those that are effective then, but for those made while
+    /// its password was handed out already.
     pub(super) fn for_slot(&self, slot: KeyId) -> Result<&RootKey, Error> {
         let is_effective = |key: &&RootKey| key.use_start.saturating_sub(AHEAD) <= slot.start();
-        self.keys.iter().find(is_effective).ok_or_else(|| {
+        // Who read the slot's password in its last minutes of being the next one has it of the keys that there were then.
+        let is_late = |key: &&RootKey| (slot.start().saturating_sub(LAST_MINUTES)..slot.start()).contains(&key.created);
+        let effective = || self.keys.iter().filter(is_effective);
+        effective().find(|key| !is_late(key)).or_else(|| effective().next()).ok_or_else(|| {
             Error::unwilling(
                 win32::DS_UNWILLING_TO_PERFORM,
                 "no KDS root key is effective, so there is no password to derive: create one (`pando domain provision --kds-root-key`), \

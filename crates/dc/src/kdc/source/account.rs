@@ -168,7 +168,7 @@ impl Reader {
     }
 
     /// The keys that an account proves itself with. Who reads a managed password reads it before or after it changes, so for some
-    /// minutes the one before counts too. MS-ADTS 3.1.1.4.5.39.
+    /// minutes the next or the one before counts too. MS-ADTS 3.1.1.4.5.39.
     fn keys(&self, view: &View<'_>, object: &Object<'_>, previous: bool) -> Result<(Keys, String), Unavailable> {
         let Some(stored) = account::keys(view, object)? else { return Ok((Keys::default(), String::new())) };
         let salt = stored.salt.clone();
@@ -319,12 +319,13 @@ fn missing(what: &str) -> Unavailable {
     Unavailable(format!("the directory has no {what}: has it been provisioned?"))
 }
 
-/// The current keys, and those before when they still open something.
+/// The current keys, and those before when they still open something. A later version is there when it does.
 fn split(stored: account::Keys, previous: bool) -> Keys {
-    let (current, before): (Vec<_>, Vec<_>) = stored.keys.into_iter().partition(|key| key.kvno == stored.kvno);
+    let (current, others): (Vec<_>, Vec<_>) = stored.keys.into_iter().partition(|key| key.kvno == stored.kvno);
+    let opens = |key: &account::AccountKey| previous || key.kvno > stored.kvno;
     Keys {
         kvno: stored.kvno,
         current: current.into_iter().map(|key| key.key).collect(),
-        previous: if previous { before.into_iter().map(|key| (key.kvno, key.key)).collect() } else { Vec::new() },
+        others: others.into_iter().filter(opens).map(|key| (key.kvno, key.key)).collect(),
     }
 }

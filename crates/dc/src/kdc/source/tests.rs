@@ -152,7 +152,7 @@ fn an_account_has_the_keys_and_the_salt_of_its_password() {
     let domain = Domain::new();
     let alice = domain.alice();
     assert_eq!((alice.salt.as_str(), alice.keys.kvno, alice.keys.current.len()), ("CONTOSO.COMalice", 1, 2));
-    assert!(alice.keys.previous.is_empty() && !alice.is_service);
+    assert!(alice.keys.others.is_empty() && !alice.is_service);
     let key = kerberos::crypto::Key::from_password(
         kerberos::crypto::Etype::Aes256,
         PASSWORD.as_bytes(),
@@ -232,13 +232,13 @@ fn a_pac_says_who_an_account_is_and_what_it_is_a_member_of() {
 fn the_ticket_granting_service_keeps_its_keys_before() {
     let domain = Domain::new();
     let first = domain.principals.krbtgt(domain.now()).unwrap();
-    assert_eq!((first.keys.kvno, first.keys.previous.len()), (1, 0));
+    assert_eq!((first.keys.kvno, first.keys.others.len()), (1, 0));
     let quoted: Vec<u8> = "\"Another-Passw0rd\"".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let attribute = Attribute::new("unicodePwd", [quoted]);
     let changes = vec![Modification { kind: ModificationKind::Replace, attribute }];
     let dn = format!("CN=krbtgt,{PEOPLE}").parse().unwrap();
     domain.apply(Update::Modify { dn, changes, permissive: false, sd_flags: None });
     let second = domain.principals.krbtgt(domain.now()).unwrap();
-    assert_eq!((second.keys.kvno, second.keys.previous.len()), (2, 2));
-    assert!(second.keys.previous.contains(&(1, first.keys.strongest().unwrap().clone())));
+    assert_eq!((second.keys.kvno, second.keys.others.len()), (2, 2));
+    assert!(second.keys.others.contains(&(1, first.keys.strongest().unwrap().clone())));
 }

@@ -287,13 +287,13 @@ fn a_previous_key_that_still_holds_proves_too() {
     let realm = Fixture::new();
     realm.memory.change("alice", |account| {
         let before = std::mem::take(&mut account.keys.current);
-        account.keys.previous = before.into_iter().map(|key| (1, key)).collect();
+        account.keys.others = before.into_iter().map(|key| (1, key)).collect();
         account.keys.kvno = 2;
         account.keys.current = vec![Key::random(Etype::Aes256, &SystemRandom)];
     });
     let (reply, _) = Ask::proved("alice", PASSWORD, realm.now).send(&realm).unwrap();
     assert_eq!(reply.enc_part.kvno, Some(1));
-    realm.memory.change("alice", |account| account.keys.previous.clear());
+    realm.memory.change("alice", |account| account.keys.others.clear());
     assert_eq!(refused(&Ask::proved("alice", PASSWORD, realm.now), &realm).code, code::PREAUTH_FAILED);
 }
 

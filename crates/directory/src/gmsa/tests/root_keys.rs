@@ -156,3 +156,23 @@ fn readers_beside_a_root_key_that_changes_get_one_of_both_passwords_and_in_the_e
     assert!(after.current != before.current);
     assert!(seen.iter().all(|password| *password == before.current || *password == after.current));
 }
+
+#[test]
+fn a_root_key_made_in_the_last_minutes_of_a_password_does_not_change_the_next_that_is_handed_out_already() {
+    let scene = Scene::new();
+    scene.gmsa("1");
+    let first = scene.envelope("msDS-ManagedPasswordId").unwrap().root_key;
+    scene.clock.set(scene.at(20).saturating_sub(4 * MINUTE));
+    let next = scene.blob().current;
+    scene.clock.set(scene.at(20).saturating_sub(3 * MINUTE));
+    let second = create_root_key(&scene.directory, scene.clock.now()).unwrap();
+    assert!(scene.blob().current == next);
+    scene.clock.set(scene.at(20));
+    assert!(scene.blob().current == next && scene.opens(&next));
+    scene.settle();
+    assert_eq!(scene.envelope("msDS-ManagedPasswordId").unwrap().root_key, first);
+    scene.clock.set(scene.at(40));
+    scene.blob();
+    scene.settle();
+    assert_eq!(scene.envelope("msDS-ManagedPasswordId").unwrap().root_key, second);
+}

@@ -58,9 +58,7 @@ impl Scene {
             Attribute::new("msDS-GroupMSAMembership", [readers]),
         ];
         domain.apply(Update::Add { dn: WEBAPP.parse().unwrap(), attributes });
-        let facts = Facts::gather(&domain.directory).unwrap();
-        let principals = DirectoryPrincipals::new(domain.directory.clone(), &facts).unwrap();
-        Self { domain, kdc: Kdc::new(Box::new(principals), Policy::default()), start }
+        Self { kdc: kdc(&domain), domain, start }
     }
 
     fn go_to(&self, hours: u32, and: Duration) {
@@ -79,11 +77,12 @@ impl Scene {
 
     /// An AS exchange as the gMSA: the version of the key of the reply, or the refusal.
     fn log_on(&self, password: &ManagedPassword, etype: Etype) -> Result<Option<u32>, Box<KrbError>> {
+        // The client's clock is the KDC's.
         let now = self.domain.now();
         let key = key_of(password, etype);
         let sealed = key.encrypt(usage::PA_ENC_TIMESTAMP, &pa_enc_timestamp(now.into(), 0), &SystemRandom);
         let proof = PaData { kind: pa::ENC_TIMESTAMP, value: EncryptedData::new(etype, None, sealed).encode() };
-        let reply = self.ask(vec![proof], etype);
+        let reply = self.ask_at(now, vec![proof], etype);
         if let Ok(error) = KrbError::decode(&reply) {
             return Err(Box::new(error));
         }
@@ -95,6 +94,10 @@ impl Scene {
     }
 
     fn ask(&self, padata: Vec<PaData>, etype: Etype) -> Vec<u8> {
+        self.ask_at(self.domain.now(), padata, etype)
+    }
+
+    fn ask_at(&self, now: FileTime, padata: Vec<PaData>, etype: Etype) -> Vec<u8> {
         let body = KdcReqBody {
             client: Some(PrincipalName::user("webapp$")),
             realm: "CONTOSO.COM".to_owned(),
@@ -105,7 +108,7 @@ impl Scene {
             ..KdcReqBody::default()
         };
         let request = AsReq { padata, body }.encode();
-        self.kdc.answer(&request, usize::MAX, self.domain.now(), &SystemRandom).unwrap()
+        self.kdc.answer(&request, usize::MAX, now, &SystemRandom).unwrap()
     }
 
     fn opens(&self, password: &ManagedPassword) -> bool {
@@ -115,6 +118,12 @@ impl Scene {
             Err(error) => panic!("{error:?}"),
         }
     }
+}
+
+fn kdc(domain: &Domain) -> Kdc {
+    let facts = Facts::gather(&domain.directory).unwrap();
+    let principals = DirectoryPrincipals::new(domain.directory.clone(), &facts).unwrap();
+    Kdc::new(Box::new(principals), Policy::default())
 }
 
 fn key_of(password: &ManagedPassword, etype: Etype) -> Key {
@@ -137,13 +146,18 @@ fn a_gmsa_logs_on_with_the_keys_that_its_password_makes() {
 
 #[test]
 fn around_a_rollover_whoever_has_read_the_password_gets_in() {
-    let scene = Scene::new();
+    let mut scene = Scene::new();
     let first = scene.blob().current;
     assert!(scene.opens(&first));
-    // Readers have the next password already; the one in force comes with it, as the one before.
-    scene.go_to(19, 56 * MINUTE);
+    // Readers have the next password already, and it opens; the one in force comes with it, as the one before.
+    scene.go_to(19, 55 * MINUTE);
     let early = scene.blob();
-    assert!(!scene.opens(&early.current) && scene.opens(early.previous.as_ref().unwrap()));
+    assert!(early.previous.as_ref() == Some(&first));
+    assert_eq!(scene.log_on(&early.current, Etype::Aes256).unwrap(), Some(2), "the version to come");
+    assert_eq!(scene.log_on(&first, Etype::Aes256).unwrap(), Some(1));
+    scene.go_to(19, 55 * MINUTE - Duration::from_secs(1));
+    scene.kdc = kdc(&scene.domain);
+    assert!(scene.blob().current == first && !scene.opens(&early.current), "and not a second sooner");
     // Nobody has changed the directory since: what the KDC remembers ends by itself.
     scene.go_to(20, Duration::ZERO);
     assert_eq!(scene.log_on(&early.current, Etype::Aes256).unwrap(), Some(2));
@@ -183,12 +197,15 @@ fn a_gmsa_is_remembered_until_its_password_changes() {
     scene.go_to(0, 5 * MINUTE);
     let first = look();
     assert!(!Arc::ptr_eq(&just_made, &first));
-    scene.go_to(19, 59 * MINUTE);
+    scene.go_to(19, 54 * MINUTE);
     assert!(Arc::ptr_eq(&first, &look()));
+    let versions = |account: &Account| account.keys.others.iter().map(|(version, _)| *version).collect::<Vec<_>>();
+    scene.go_to(19, 55 * MINUTE);
+    assert_eq!((look().keys.kvno, versions(&look())), (1, vec![2, 2]));
     scene.go_to(20, Duration::ZERO);
-    assert_eq!(look().keys.previous.len(), 2);
+    assert_eq!((look().keys.kvno, versions(&look())), (2, vec![1, 1]));
     scene.go_to(20, 5 * MINUTE);
-    assert!(look().keys.previous.is_empty());
+    assert!(look().keys.others.is_empty());
 }
 
 #[test]
@@ -202,4 +219,66 @@ fn a_gmsa_is_not_locked_out_but_disabled() {
     assert!(scene.opens(&password));
     scene.domain.set(WEBAPP, "userAccountControl", "4098");
     assert_eq!(scene.log_on(&password, Etype::Aes256).unwrap_err().code, code::CLIENT_REVOKED);
+}
+
+/// The directory, the KDC and their readers' threads share a clock that moves under them: from minutes before a rollover, when they all get
+/// the present password, to the last second in which that one still counts.
+#[test]
+fn many_who_read_the_password_while_it_changes_all_get_one_that_logs_on() {
+    const READERS: usize = 8;
+    let scene = Scene::new();
+    scene.go_to(19, 50 * MINUTE);
+    let first = scene.blob().current;
+    let steps = std::sync::Barrier::new(READERS + 1);
+    let seconds: Vec<u64> = (0..15 * 60).step_by(29).collect();
+    let seen: Vec<(ManagedPassword, Option<u32>)> = std::thread::scope(|scope| {
+        let reader = || {
+            let mut seen = Vec::new();
+            for _ in &seconds {
+                steps.wait();
+                // Between the two the clock may be moved.
+                let blob = scene.blob();
+                let kvno = scene.log_on(&blob.current, Etype::Aes256).expect("what was just released logs on");
+                seen.push((blob.current, kvno));
+            }
+            seen
+        };
+        let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(reader)).collect();
+        for second in &seconds {
+            steps.wait();
+            scene.go_to(19, 50 * MINUTE + Duration::from_secs(*second));
+        }
+        readers.into_iter().flat_map(|reader| reader.join().unwrap()).collect()
+    });
+    scene.go_to(20, 5 * MINUTE - Duration::from_secs(1));
+    let second = scene.blob().current;
+    assert!(second != first);
+    for (password, kvno) in &seen {
+        let expected = if *password == first { 1 } else { 2 };
+        assert!(*password == first || *password == second);
+        assert_eq!(*kvno, Some(expected));
+    }
+    for password in [&first, &second] {
+        assert!(seen.iter().any(|(seen, _)| seen == password), "the rollover was in the middle");
+    }
+    let account = scene.domain.client(&PrincipalName::user("webapp$")).unwrap();
+    assert_eq!(account.keys.kvno, 2, "it was stored once, whoever found it due");
+}
+
+/// As a host does: it asks again when the password may have changed, and meanwhile logs on with what it has.
+#[test]
+fn a_host_that_reads_when_the_blob_says_so_never_holds_a_password_that_fails() {
+    let scene = Scene::new();
+    let mut blob = scene.blob();
+    for _ in 0..12 {
+        let again = scene.domain.now().saturating_add(blob.unchanged_interval);
+        scene.domain.clock.set(again.saturating_sub(Duration::from_secs(1)));
+        assert!(scene.opens(&blob.current));
+        scene.domain.clock.set(again);
+        let next = scene.blob();
+        assert!(next.current != blob.current && next.previous.as_ref() == Some(&blob.current));
+        assert!(scene.opens(&next.current) && scene.opens(&blob.current));
+        blob = next;
+    }
+    assert_eq!(scene.domain.now(), scene.start.saturating_add(12 * 20 * HOUR - 5 * MINUTE));
 }
