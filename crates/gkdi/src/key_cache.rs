@@ -47,7 +47,10 @@ impl std::fmt::Debug for KeyCache {
 }
 
 /// The keys of one level, those found last at the front. Each has its place in memory, so that no copy stays behind when the list grows.
-struct Remembered<K>(RwLock<VecDeque<((Guid, K), Arc<DerivedKey>)>>);
+struct Remembered<K>(RwLock<VecDeque<Entry<K>>>);
+
+/// Of which root key, which key.
+type Entry<K> = ((Guid, K), Arc<DerivedKey>);
 
 impl<K> Default for Remembered<K> {
     fn default() -> Self {
@@ -57,9 +60,8 @@ impl<K> Default for Remembered<K> {
 
 impl<K: Copy + Eq> Remembered<K> {
     fn get_or(&self, most: usize, name: (Guid, K), derive: impl FnOnce() -> DerivedKey) -> Arc<DerivedKey> {
-        let known = |keys: &VecDeque<((Guid, K), Arc<DerivedKey>)>| {
-            keys.iter().find(|(known, _)| *known == name).map(|(_, key)| Arc::clone(key))
-        };
+        let known =
+            |keys: &VecDeque<Entry<K>>| keys.iter().find(|(known, _)| *known == name).map(|(_, key)| Arc::clone(key));
         if let Some(key) = known(&self.0.read().unwrap_or_else(PoisonError::into_inner)) {
             return key;
         }
