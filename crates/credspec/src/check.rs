@@ -6,6 +6,7 @@ use std::str::FromStr;
 use dtyp::{Guid, Sid};
 use serde::{Deserialize, Deserializer};
 
+use crate::akv_input::AkvInput;
 use crate::plugin_input::{AKV_CLSID, RKC_CLSID, RkcInput};
 use crate::tree::{self, Node};
 use crate::{
@@ -329,12 +330,10 @@ impl Checker {
             self.error(path, wrong, "write \"namespace:secret\"");
             return None;
         }
-        if plugin == Some(AKV_CLSID) && !is_akv_input(text) {
-            self.error(
-                path,
-                "it does not say which identity and which secret",
-                "write \"ObjectId=<guid>;SecretUri=https://…\"",
-            );
+        if plugin == Some(AKV_CLSID)
+            && let Err(wrong) = text.parse::<AkvInput>()
+        {
+            self.error(path, wrong, "write \"ObjectId=<guid>;SecretUri=https://<vault>/secrets/<name>\"");
             return None;
         }
         Some(PluginInput::new(text))
@@ -400,14 +399,4 @@ impl Checker {
             .map_err(|wrong: BadName| self.error(place.of(key), format_args!("it is not {}", wrong.kind), wrong.reason))
             .ok()
     }
-}
-
-/// `ObjectId=<guid>;SecretUri=<https URL>`, in any order, with keys in any case.
-fn is_akv_input(text: &str) -> bool {
-    let value = |key: &str| {
-        let mut pairs = text.split(';').filter_map(|pair| pair.split_once('='));
-        pairs.rfind(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, value)| value)
-    };
-    value("ObjectId").is_some_and(|v| v.parse::<Guid>().is_ok())
-        && value("SecretUri").is_some_and(|v| v.starts_with("https://"))
 }

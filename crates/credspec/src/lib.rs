@@ -6,7 +6,8 @@
 //! identifiers are those of the domain that answers is for the guard to find out; nothing here does I/O.
 //!
 //! In reading order: [`CredentialSpec`] and its parts; [`check()`], what `pando credspec check` prints; [`CredentialSpec::generate`];
-//! [`RkcInput`], what the Kubernetes plugin is told, with the [`Namespace`] and [`SecretName`] it is made of.
+//! [`RkcInput`], what the Kubernetes plugin is told, with the [`Namespace`] and [`SecretName`] it is made of; [`AkvInput`] and
+//! [`SecretUri`], what the plugin of Azure Key Vault is told.
 //!
 //! ```
 //! use credspec::{CredentialSpec, DomainFacts, HostAccountConfig, RkcInput};
@@ -26,6 +27,7 @@
 //! Source of the format: Microsoft, "Create gMSAs for Windows containers" and the PowerShell module CredentialSpec; the
 //! GMSACredentialSpec resource (windows.k8s.io) has the same fields.
 
+mod akv_input;
 mod check;
 mod error;
 mod generate;
@@ -34,6 +36,7 @@ mod plugin_input;
 mod spec;
 mod tree;
 
+pub use akv_input::{AkvInput, SecretUri};
 pub use check::{Report, check};
 pub use error::{Problem, Severity, SpecError};
 pub use generate::DomainFacts;

@@ -138,6 +138,25 @@ pub enum BadInput {
         /// Why.
         reason: String,
     },
+    /// A key that CCGAKV needs.
+    #[error(
+        "the plugin input has no {key}: it is not `ObjectId=<guid>;SecretUri=https://<vault>/secrets/<name>`, without spaces around the keys"
+    )]
+    Missing {
+        /// Which.
+        key: &'static str,
+    },
+    /// Not the managed identity's identifier.
+    #[error(
+        "the ObjectId in the plugin input is not the object identifier of a managed identity, such as 00112233-4455-6677-8899-aabbccddeeff"
+    )]
+    ObjectId,
+    /// Not a secret of a vault.
+    #[error("the SecretUri in the plugin input is not usable: {reason}")]
+    SecretUri {
+        /// Why.
+        reason: &'static str,
+    },
 }
 
 impl FromStr for RkcInput {

@@ -3,8 +3,9 @@
 use dtyp::{Guid, Sid};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
+use crate::akv_input::AkvInput;
 use crate::check::check;
-use crate::plugin_input::{RKC_CLSID, RkcInput};
+use crate::plugin_input::{AKV_CLSID, RKC_CLSID, RkcInput};
 use crate::{AccountName, DnsName, NetBiosName, PluginInput, Report, SpecError};
 
 /// Which gMSAs a container runs as, of which domain, and how the host comes by the right to fetch them.
@@ -87,6 +88,12 @@ impl HostAccountConfig {
     #[must_use]
     pub fn rkc(input: &RkcInput) -> Self {
         Self::new(RKC_CLSID, input.into())
+    }
+
+    /// For the plugin of Azure Key Vault.
+    #[must_use]
+    pub fn akv(input: &AkvInput) -> Self {
+        Self::new(AKV_CLSID, input.into())
     }
 }
 

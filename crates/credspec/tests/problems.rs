@@ -177,7 +177,7 @@ fn the_key_vault_plugins_input_is_checked_too() {
     complains(
         &host("ObjectId=x;SecretUri=https://v"),
         "ActiveDirectoryConfig.HostAccountConfig.PluginInput",
-        "which secret",
+        "the ObjectId in the plugin input",
     );
     complains(
         &host("ObjectId=56d9b66c-d746-4f87-bd26-26760cfdca2e;SecretUri=http://v"),
