@@ -59,6 +59,12 @@ pub enum Error {
     /// The certificate could not be made.
     #[error("the certificate could not be issued: {0}")]
     Issue(#[source] rcgen::Error),
+    /// This computer has no bundle of authorities in any of the usual places.
+    #[error("this computer keeps the authorities that it trusts in none of {} (install its CA certificates, or name a file)", .looked.join(", "))]
+    NoSystemRoots {
+        /// Where they are usually.
+        looked: &'static [&'static str],
+    },
     /// The TLS library refuses the configuration.
     #[error("the TLS configuration is not usable: {0}")]
     Tls(String),

@@ -1,6 +1,7 @@
 //! The built-in certificate authority and the TLS configurations that use it.
 //!
-//! Each link of the chain that runs over TLS has an authority of its own, and trusts that one only: no machine store, no public roots.
+//! Each link of the chain that Pando serves over TLS has an authority of its own, and trusts that one only: no machine store, no public
+//! roots ([`Roots::system`] is for a cloud's servers, which have theirs from them).
 //! This room issues short-lived certificates for one purpose each (a server's cannot act as a client, nor the other way round), keeps
 //! them in files that only their owner reads, and builds `rustls` configurations, always on `ring`, that pin one authority. It opens no
 //! socket and keeps no clock: the time comes in.
@@ -29,6 +30,7 @@ mod error;
 pub mod file;
 mod identity;
 mod rotating;
+mod system_roots;
 mod tls;
 
 pub use authority::{Authority, Purpose, Validity};

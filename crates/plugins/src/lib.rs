@@ -18,6 +18,7 @@
 //! Follows Microsoft's `ICcgDomainAuthCredentials` (ccgplugins.h); file layout, inputs and answers are those of Rancher's plugin.
 
 mod error;
+mod json_texts;
 mod plugin;
 mod registry;
 mod rkc;

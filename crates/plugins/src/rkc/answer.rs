@@ -1,10 +1,8 @@
 //! The provider's answer: `{"username": …, "password": …, "domainName": …}`, with keys in any case.
 
-use std::fmt;
-
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+
+use crate::json_texts::{self, NotAnObject, Text};
 
 /// Longer than any name that a directory has.
 const LONGEST_NAME: usize = 256;
@@ -41,14 +39,11 @@ pub(super) fn parse(body: &[u8]) -> Result<Answer, AnswerError> {
     if body.trim_ascii().is_empty() {
         return Err(AnswerError::Empty);
     }
-    let fields = serde_json::from_slice::<Fields>(body).map_err(|_| AnswerError::NotJson)?;
-    let username = name(fields.username, "username")?;
-    let domain = name(fields.domain, "domainName")?;
-    let password = match fields.password {
-        Field::Absent => return Err(AnswerError::Missing("password")),
-        Field::Twice => return Err(AnswerError::Twice("password")),
-        Field::Given(Text(text)) => text,
-    };
+    let texts =
+        json_texts::read(body, ["username", "domainname", "password"]).map_err(|NotAnObject| AnswerError::NotJson)?;
+    let [username, domain, password] = texts;
+    let (username, domain) = (name(username, "username")?, name(domain, "domainName")?);
+    let password = given(password, "password")?;
     match password.expose_secret() {
         "System.Security.SecureString" => Err(AnswerError::SecureString),
         text if text.is_empty() || text.len() > LONGEST_PASSWORD || text.contains('\0') => {
@@ -58,80 +53,20 @@ pub(super) fn parse(body: &[u8]) -> Result<Answer, AnswerError> {
     }
 }
 
-fn name(field: Field, what: &'static str) -> Result<String, AnswerError> {
-    match field {
-        Field::Absent => Err(AnswerError::Missing(what)),
-        Field::Twice => Err(AnswerError::Twice(what)),
-        Field::Given(Text(text)) => {
-            let text = text.expose_secret();
-            let plain = !text.is_empty() && text.len() <= LONGEST_NAME && !text.chars().any(char::is_control);
-            if plain { Ok(text.to_owned()) } else { Err(AnswerError::Malformed(what)) }
-        }
+fn given(text: Text, what: &'static str) -> Result<SecretString, AnswerError> {
+    match text {
+        Text::Absent => Err(AnswerError::Missing(what)),
+        Text::Twice => Err(AnswerError::Twice(what)),
+        Text::NotText => Err(AnswerError::NotJson),
+        Text::Given(text) => Ok(text),
     }
 }
 
-#[derive(Default)]
-struct Fields {
-    username: Field,
-    password: Field,
-    domain: Field,
-}
-
-#[derive(Default)]
-enum Field {
-    #[default]
-    Absent,
-    Given(Text),
-    Twice,
-}
-
-/// Any of the texts may be the secret, until one knows which it is.
-struct Text(SecretString);
-
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl Visitor<'_> for TextVisitor {
-            type Value = Text;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text")
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Text, E> {
-                Ok(Text(SecretString::from(text)))
-            }
-        }
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
-
-impl<'de> Deserialize<'de> for Fields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FieldsVisitor;
-        impl<'de> Visitor<'de> for FieldsVisitor {
-            type Value = Fields;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-                let mut fields = Fields::default();
-                while let Some(key) = map.next_key::<String>()? {
-                    let place = match key.to_ascii_lowercase().as_str() {
-                        "username" => &mut fields.username,
-                        "password" => &mut fields.password,
-                        "domainname" => &mut fields.domain,
-                        _ => {
-                            map.next_value::<IgnoredAny>()?;
-                            continue;
-                        }
-                    };
-                    let text = map.next_value::<Text>()?;
-                    *place = if matches!(place, Field::Absent) { Field::Given(text) } else { Field::Twice };
-                }
-                Ok(fields)
-            }
-        }
-        deserializer.deserialize_map(FieldsVisitor)
-    }
+fn name(text: Text, what: &'static str) -> Result<String, AnswerError> {
+    let text = given(text, what)?;
+    let text = text.expose_secret();
+    let plain = !text.is_empty() && text.len() <= LONGEST_NAME && !text.chars().any(char::is_control);
+    if plain { Ok(text.to_owned()) } else { Err(AnswerError::Malformed(what)) }
 }
 
 #[cfg(test)]
