@@ -2,6 +2,8 @@ use std::path::PathBuf;
 
 use credspec::{BadInput, Namespace, SecretName};
 
+use crate::AkvError;
+
 /// Why a plugin gave no credentials. None of these texts holds a secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -100,6 +102,9 @@ pub enum PluginError {
         /// What is wrong with it.
         what: String,
     },
+    /// Azure Key Vault gave none.
+    #[error(transparent)]
+    Akv(#[from] AkvError),
     /// A plugin from elsewhere has its own reasons.
     #[error("{0}")]
     Other(String),

@@ -20,7 +20,7 @@ pub(crate) enum Text {
     /// A value more than once: whoever reads the first and whoever reads the last see different things.
     Twice,
     /// A number, a list, null.
-    NotText,
+    Other,
 }
 
 /// The body is no JSON object.
@@ -65,7 +65,7 @@ impl<'de, const N: usize> Visitor<'de> for Names<N> {
                 Text::Absent if raw.starts_with('"') => {
                     Text::Given(unescape(raw).ok_or_else(|| A::Error::custom("a broken text"))?)
                 }
-                Text::Absent => Text::NotText,
+                Text::Absent => Text::Other,
                 _ => Text::Twice,
             };
         }
@@ -135,8 +135,8 @@ mod tests {
     #[test]
     fn what_is_no_text_or_there_twice_is_told_apart() {
         assert!(matches!(one("{}"), Ok(Text::Absent)));
-        assert!(matches!(one(r#"{"a":1}"#), Ok(Text::NotText)));
-        assert!(matches!(one(r#"{"a":null}"#), Ok(Text::NotText)));
+        assert!(matches!(one(r#"{"a":1}"#), Ok(Text::Other)));
+        assert!(matches!(one(r#"{"a":null}"#), Ok(Text::Other)));
         assert!(matches!(one(r#"{"a":"1","A":"2"}"#), Ok(Text::Twice)));
         assert!(matches!(one(r#"{"a":1,"A":"2"}"#), Ok(Text::Twice)));
         for body in [

@@ -6,7 +6,8 @@
 //! nothing between calls, so no caller can see another's secret and a changed one is what the next call returns.
 //!
 //! In reading order: [`Plugin`] and what it returns, [`PasswordCredentials`]; [`PluginError`]; [`Registry`], plugins by class;
-//! [`Rkc`], the plugin of Kubernetes clusters.
+//! [`Rkc`], the plugin of Kubernetes clusters; [`Akv`], the plugin of Azure Key Vault, with [`TrustedVault`] for vaults outside Azure's own
+//! clouds.
 //!
 //! ```no_run
 //! use plugins::{Plugin, Rkc};
@@ -15,14 +16,18 @@
 //! # Ok::<(), plugins::PluginError>(())
 //! ```
 //!
-//! Follows Microsoft's `ICcgDomainAuthCredentials` (ccgplugins.h); file layout, inputs and answers are those of Rancher's plugin.
+//! Follows Microsoft's `ICcgDomainAuthCredentials` (ccgplugins.h); class identifiers, inputs, file layout and answers
+//! are those of Rancher's plugin and of Microsoft's for Azure Key Vault.
 
+mod akv;
+mod body;
 mod error;
 mod json_texts;
 mod plugin;
 mod registry;
 mod rkc;
 
+pub use akv::{Akv, AkvError, AkvSettingsError, BadSecret, TrustedVault};
 pub use error::PluginError;
 pub use plugin::{Hop, PasswordCredentials, Plugin};
 pub use registry::Registry;

@@ -57,7 +57,7 @@ fn given(text: Text, what: &'static str) -> Result<SecretString, AnswerError> {
     match text {
         Text::Absent => Err(AnswerError::Missing(what)),
         Text::Twice => Err(AnswerError::Twice(what)),
-        Text::NotText => Err(AnswerError::NotJson),
+        Text::Other => Err(AnswerError::NotJson),
         Text::Given(text) => Ok(text),
     }
 }

@@ -1,6 +1,5 @@
 //! One HTTPS request to the account provider: this machine only, one CA, one certificate, bounded in time and size.
 
-use std::io::Read;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -13,9 +12,7 @@ use zeroize::Zeroizing;
 
 use super::host_files::HostFiles;
 use crate::PluginError;
-
-/// Credentials are a few hundred bytes; this leaves room for long passwords.
-const MOST_BYTES: u64 = 64 << 10;
+use crate::body::{self, MOST_BYTES, ReadError};
 
 /// Asks for the secret of `input`, and returns the body of a successful answer.
 pub(super) fn get(files: &HostFiles, input: &RkcInput, timeout: Duration) -> Result<Zeroizing<Vec<u8>>, PluginError> {
@@ -28,22 +25,10 @@ pub(super) fn get(files: &HostFiles, input: &RkcInput, timeout: Duration) -> Res
         404 => return Err(PluginError::NoSecret { namespace: input.namespace.clone(), secret: input.secret.clone() }),
         status => return Err(PluginError::Refused { namespace: input.namespace.clone(), status }),
     }
-    read(response.body_mut().as_reader()).map_err(|error| match error {
+    body::read(response.body_mut().as_reader()).map_err(|error| match error {
         ReadError::TooLarge => bad_answer(files, format!("it has more than {MOST_BYTES} bytes")),
         ReadError::Io(error) => failed(error.into()),
     })
-}
-
-enum ReadError {
-    TooLarge,
-    Io(std::io::Error),
-}
-
-/// Reads into memory that does not move while it grows, and is wiped afterwards.
-fn read(mut body: impl Read) -> Result<Zeroizing<Vec<u8>>, ReadError> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MOST_BYTES as usize + 1));
-    body.by_ref().take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(ReadError::Io)?;
-    if bytes.len() as u64 > MOST_BYTES { Err(ReadError::TooLarge) } else { Ok(bytes) }
 }
 
 /// No proxy, no redirect, no connection kept: one question to one peer.

@@ -1,0 +1,101 @@
+//! One HTTP request: no proxy, no redirect, no cookie, no connection kept; bounded in time and size.
+
+use std::time::Duration;
+
+use pki::Roots;
+use ureq::http::HeaderValue;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::{Agent, Error};
+use zeroize::Zeroizing;
+
+use crate::body::{self, MOST_BYTES, ReadError};
+
+/// An answer, whatever its status.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    /// RFC 9110 10.2.3, in seconds; the services here do not send dates.
+    pub(super) retry_after: Option<Duration>,
+    pub(super) body: Zeroizing<Vec<u8>>,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Not the server that was meant.
+    Tls(String),
+    /// Nobody there.
+    Unreachable(String),
+    /// Not in time.
+    Timeout,
+    /// An answer that is not HTTP, or too large.
+    Unusable(String),
+}
+
+/// Asks servers whose certificates come from `roots`.
+pub(super) fn https(roots: &Roots) -> Result<Agent, pki::Error> {
+    // The HTTP library builds the same configuration, and would panic on a bad one.
+    pki::client_config(roots, None)?;
+    let roots: Vec<_> = roots.certificates().iter().map(|der| Certificate::from_der(der).to_owned()).collect();
+    let tls = TlsConfig::builder()
+        .root_certs(RootCerts::new_with_certs(&roots))
+        .unversioned_rustls_crypto_provider(pki::provider())
+        .build();
+    Ok(agent(Some(tls)))
+}
+
+/// Asks a server on this machine or beside it, in the clear.
+pub(super) fn plain() -> Agent {
+    agent(None)
+}
+
+fn agent(tls: Option<TlsConfig>) -> Agent {
+    let config = Agent::config_builder()
+        .https_only(tls.is_some())
+        .proxy(None)
+        .max_redirects(0)
+        .max_idle_connections(0)
+        .http_status_as_error(false)
+        .max_response_header_size(16 << 10)
+        .user_agent("pando-ccg-akv");
+    Agent::new_with_config(match tls {
+        Some(tls) => config.tls_config(tls).build(),
+        None => config.build(),
+    })
+}
+
+/// `GET`, within `timeout` from the name's resolution to the body's last byte.
+pub(super) fn get(agent: &Agent, url: &str, header: (&str, HeaderValue), timeout: Duration) -> Result<Reply, Failure> {
+    let request = agent.get(url).header(header.0, header.1).header("accept", "application/json");
+    let mut response = request.config().timeout_global(Some(timeout)).build().call().map_err(explain)?;
+    let seconds = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let body = body::read(response.body_mut().as_reader()).map_err(|error| match error {
+        ReadError::TooLarge => Failure::Unusable(format!("it has more than {MOST_BYTES} bytes")),
+        ReadError::Io(error) => explain(error.into()),
+    })?;
+    Ok(Reply { status: response.status().as_u16(), retry_after: seconds.map(Duration::from_secs), body })
+}
+
+fn explain(error: Error) -> Failure {
+    if let Some(tls) = tls_cause(&error) {
+        return Failure::Tls(tls.to_string());
+    }
+    match error {
+        Error::Timeout(_) => Failure::Timeout,
+        Error::Io(e) if matches!(e.kind(), std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock) => {
+            Failure::Timeout
+        }
+        Error::Io(e) => Failure::Unreachable(e.to_string()),
+        Error::ConnectionFailed | Error::HostNotFound => Failure::Unreachable(error.to_string()),
+        other => Failure::Unusable(other.to_string()),
+    }
+}
+
+/// TLS errors come bare, or wrapped in an I/O error when they show while reading.
+fn tls_cause(error: &Error) -> Option<&rustls::Error> {
+    match error {
+        Error::Rustls(tls) => Some(tls),
+        Error::Io(io) => io.get_ref().and_then(|inner| inner.downcast_ref()),
+        _ => None,
+    }
+}
