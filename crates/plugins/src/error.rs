@@ -104,8 +104,18 @@ pub enum PluginError {
     },
     /// Azure Key Vault gave none.
     #[error(transparent)]
-    Akv(#[from] AkvError),
+    Akv(Box<AkvError>),
+    /// The operator's program gave none.
+    #[cfg(target_os = "linux")]
+    #[error(transparent)]
+    Process(#[from] crate::ProcessError),
     /// A plugin from elsewhere has its own reasons.
     #[error("{0}")]
     Other(String),
+}
+
+impl From<AkvError> for PluginError {
+    fn from(error: AkvError) -> Self {
+        Self::Akv(Box::new(error))
+    }
 }

@@ -7,7 +7,7 @@
 //!
 //! In reading order: [`Plugin`] and what it returns, [`PasswordCredentials`]; [`PluginError`]; [`Registry`], plugins by class;
 //! [`Rkc`], the plugin of Kubernetes clusters; [`Akv`], the plugin of Azure Key Vault, with [`TrustedVault`] for vaults outside Azure's own
-//! clouds.
+//! clouds; [`Process`], a program of the operator's that speaks JSON (Linux only).
 //!
 //! ```no_run
 //! use plugins::{Plugin, Rkc};
@@ -19,16 +19,21 @@
 //! Follows Microsoft's `ICcgDomainAuthCredentials` (ccgplugins.h); class identifiers, inputs, file layout and answers
 //! are those of Rancher's plugin and of Microsoft's for Azure Key Vault.
 
+mod account;
 mod akv;
 mod body;
 mod error;
 mod json_texts;
 mod plugin;
+#[cfg(target_os = "linux")]
+mod process;
 mod registry;
 mod rkc;
 
 pub use akv::{Akv, AkvError, AkvSettingsError, BadSecret, TrustedVault};
 pub use error::PluginError;
 pub use plugin::{Hop, PasswordCredentials, Plugin};
+#[cfg(target_os = "linux")]
+pub use process::{Process, ProcessError, check_owned};
 pub use registry::Registry;
 pub use rkc::Rkc;

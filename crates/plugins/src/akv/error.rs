@@ -1,6 +1,6 @@
 use dtyp::Guid;
 
-use super::account::BadSecret;
+use super::secret_text::BadSecret;
 
 /// Why Azure Key Vault gave no credentials. None of these texts holds a token or a secret.
 #[derive(Debug, thiserror::Error)]

@@ -3,12 +3,12 @@
 //! Two questions: an access token from the instance metadata service, which only answers on the machine itself, and with it the secret
 //! from the vault. The token is sent to Key Vaults and to nobody else.
 
-mod account;
+mod answers;
 mod error;
 mod http;
-mod reply;
 mod retry;
 mod secret;
+mod secret_text;
 mod token;
 mod vaults;
 
@@ -22,8 +22,8 @@ use pki::Roots;
 use crate::{Hop, PasswordCredentials, Plugin, PluginError};
 use retry::Budget;
 
-pub use account::BadSecret;
 pub use error::AkvError;
+pub use secret_text::BadSecret;
 pub use vaults::{AkvSettingsError, TrustedVault};
 
 /// The plugin of Azure Key Vault.
@@ -127,7 +127,7 @@ impl Akv {
         let (mut budget, seconds) = (Budget::new(self.timeout, &*self.pause), self.timeout.as_secs());
         let token = token::fetch(&self.service, input, &trust.audience, &mut budget, seconds)?;
         let secret = secret::fetch(&agent, input, &token, &mut budget, seconds)?;
-        let account = account::parse(&secret.value).map_err(|what| AkvError::BadSecret {
+        let account = secret_text::parse(&secret.value).map_err(|what| AkvError::BadSecret {
             vault: vault.clone(),
             secret: input.secret.name().to_owned(),
             what,

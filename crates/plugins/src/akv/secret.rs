@@ -2,27 +2,19 @@
 //!
 //! Microsoft, Key Vault REST API, "Get Secret".
 
-use credspec::{AkvInput, SecretUri};
+use credspec::AkvInput;
 use secrecy::{ExposeSecret, SecretString};
 use ureq::Agent;
 use ureq::http::HeaderValue;
 use zeroize::Zeroizing;
 
 use super::AkvError;
+use super::answers::{Value, code, value};
 use super::http::{self, Failure};
-use super::reply::code;
 use super::retry::{Budget, Policy};
-use crate::json_texts::{self, NotAnObject, Text};
 
 /// What passes by itself; a name may not resolve yet while a machine starts.
 const POLICY: Policy = Policy { statuses: |status| matches!(status, 408 | 429 | 500..=599), unanswered: 5 };
-
-/// A secret's value and the version it is.
-#[derive(Debug)]
-pub(super) struct Value {
-    pub(super) value: SecretString,
-    pub(super) version: Option<String>,
-}
 
 /// The plugin's question to the vault, with a token for it.
 pub(super) fn fetch(
@@ -74,70 +66,4 @@ fn refused(input: &AkvInput, vault: String, status: u16, code: String, tries: us
         return AkvError::Denied { vault, secret, object_id, status, code, advice };
     }
     AkvError::Refused { vault, status, code, tries, advice }
-}
-
-/// `{"value": …, "id": "https://<vault>/secrets/<name>/<version>", …}`. What a vault says it answers with must be what was asked for.
-pub(super) fn value(body: &[u8], asked: &SecretUri) -> Result<Value, &'static str> {
-    let [value, id] = json_texts::read(body, ["value", "id"]).map_err(|NotAnObject| "it is not a JSON object")?;
-    let version = match id {
-        Text::Absent => None,
-        Text::Given(id) => {
-            let got: SecretUri = id.expose_secret().parse().map_err(|_| "its id is not a secret's")?;
-            let same_version =
-                asked.version().is_none_or(|v| got.version().is_some_and(|got| got.eq_ignore_ascii_case(v)));
-            if !got.name().eq_ignore_ascii_case(asked.name()) || !same_version {
-                return Err("it holds another secret, or another version, than was asked for");
-            }
-            got.version().map(str::to_owned)
-        }
-        Text::Twice | Text::Other => return Err("its id is no text, or there twice"),
-    };
-    match value {
-        Text::Given(value) => Ok(Value { value, version }),
-        Text::Absent => Err("it has no value"),
-        Text::Twice => Err("it has two values"),
-        Text::Other => Err("its value is not a text"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(body: &str, asked: &str) -> Result<(String, Option<String>), &'static str> {
-        let asked = format!("https://v.vault.azure.net/secrets/{asked}").parse().unwrap();
-        value(body.as_bytes(), &asked).map(|v| (v.value.expose_secret().to_owned(), v.version))
-    }
-
-    #[test]
-    fn a_secret_is_the_one_that_was_asked_for() {
-        let body =
-            r#"{"value":"a\\b:c","id":"https://v.vault.azure.net/secrets/Reader/0123","attributes":{"enabled":true}}"#;
-        let expected = Ok((r"a\b:c".to_owned(), Some("0123".to_owned())));
-        assert_eq!(read(body, "reader"), expected);
-        assert_eq!(read(body, "reader/0123"), expected);
-        assert!(read(body, "reader/0124").is_err());
-        assert!(read(body, "writer").is_err());
-        assert_eq!(read(r#"{"value":""}"#, "reader"), Ok((String::new(), None)));
-    }
-
-    #[test]
-    fn what_is_no_secret_is_refused_and_never_quoted() {
-        for body in [
-            "",
-            "<html>hunter2</html>",
-            "[]",
-            "{}",
-            r#"{"value":1}"#,
-            r#"{"value":null}"#,
-            r#"{"value":"hunter2","Value":"x"}"#,
-            r#"{"value":"hunter2","id":"https://v.vault.azure.net/keys/reader/1"}"#,
-            r#"{"value":"hunter2","id":7}"#,
-            r#"{"value":"hunter2","id":"hunter2"}"#,
-            r#"{"value":"hunter2"} x"#,
-            r#"{"value":["hunter2"]}"#,
-        ] {
-            assert!(!read(body, "reader").unwrap_err().contains("hunter2"), "{body}");
-        }
-    }
 }

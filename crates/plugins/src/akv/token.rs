@@ -3,17 +3,13 @@
 //! Microsoft, "How to use managed identities for Azure resources on an Azure VM to acquire an access token".
 
 use credspec::AkvInput;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use ureq::http::HeaderValue;
 
 use super::AkvError;
+use super::answers::{code, token};
 use super::http::{self, Failure};
-use super::reply::code;
 use super::retry::{Budget, Policy};
-use crate::json_texts::{self, NotAnObject, Text};
-
-/// Azure's tokens have about two thousand characters; those of identities in many groups have more.
-const LONGEST: usize = 16 << 10;
 
 /// What passes by itself. Off Azure nobody answers at all, and nobody should wait long to hear so.
 const POLICY: Policy = Policy { statuses: |status| matches!(status, 404 | 410 | 429 | 500..=599), unanswered: 2 };
@@ -60,25 +56,6 @@ fn host_of(url: &str) -> String {
     url.split("/metadata").next().unwrap_or_default().to_owned()
 }
 
-/// `{"access_token": …, "token_type": "Bearer", …}`.
-pub(super) fn token(body: &[u8]) -> Result<SecretString, &'static str> {
-    let [token, kind] =
-        json_texts::read(body, ["access_token", "token_type"]).map_err(|NotAnObject| "it is not a JSON object")?;
-    match kind {
-        Text::Absent => {}
-        Text::Given(kind) if kind.expose_secret().eq_ignore_ascii_case("bearer") => {}
-        _ => return Err("its token_type is not Bearer"),
-    }
-    let Text::Given(token) = token else { return Err("it has no access_token, or two") };
-    let text = token.expose_secret();
-    // RFC 6750 2.1: nothing that could end the header that it is sent in.
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
-    if text.is_empty() || text.len() > LONGEST || !text.bytes().all(plain) {
-        return Err("its access_token is empty, too long, or has characters that no token has");
-    }
-    Ok(token)
-}
-
 /// RFC 3986 2.1, for a value in a query.
 fn escape(text: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
@@ -88,32 +65,6 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_token_is_what_fits_into_its_header() {
-        let read = |body: &str| token(body.as_bytes()).map(|token| token.expose_secret().to_owned());
-        let good = r#"{"access_token":"eyJ0.eyJh-_~+/=","expires_in":"3599","resource":"https://vault.azure.net","token_type":"Bearer"}"#;
-        assert_eq!(read(good).unwrap(), "eyJ0.eyJh-_~+/=");
-        assert_eq!(read(r#"{"Access_Token":"x"}"#).unwrap(), "x");
-        for body in [
-            "",
-            "[]",
-            "<html>",
-            "{}",
-            r#"{"access_token":""}"#,
-            r#"{"access_token":1}"#,
-            r#"{"access_token":"a b"}"#,
-            r#"{"access_token":"a\r\nHost: evil"}"#,
-            r#"{"access_token":"ä"}"#,
-            r#"{"access_token":"x","token_type":"pop"}"#,
-            r#"{"access_token":"x","token_type":1}"#,
-            r#"{"access_token":"x","access_token":"y"}"#,
-            r#"{"access_token":"x","token_type":"Bearer","token_type":"Bearer"}"#,
-        ] {
-            assert!(read(body).is_err(), "{body}");
-        }
-        assert!(read(&format!(r#"{{"access_token":"{}"}}"#, "x".repeat(LONGEST + 1))).is_err());
-    }
 
     #[test]
     fn an_audience_cannot_add_to_the_question() {

@@ -2,12 +2,8 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::account::{PasswordFault, check_password, is_name};
 use crate::json_texts::{self, NotAnObject, Text};
-
-/// Longer than any name that a directory has.
-const LONGEST_NAME: usize = 256;
-/// Longer than any password that Active Directory takes.
-const LONGEST_PASSWORD: usize = 4_096;
 
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -44,12 +40,10 @@ pub(super) fn parse(body: &[u8]) -> Result<Answer, AnswerError> {
     let [username, domain, password] = texts;
     let (username, domain) = (name(username, "username")?, name(domain, "domainName")?);
     let password = given(password, "password")?;
-    match password.expose_secret() {
-        "System.Security.SecureString" => Err(AnswerError::SecureString),
-        text if text.is_empty() || text.len() > LONGEST_PASSWORD || text.contains('\0') => {
-            Err(AnswerError::Malformed("password"))
-        }
-        _ => Ok(Answer { username, password, domain }),
+    match check_password(password.expose_secret()) {
+        Ok(()) => Ok(Answer { username, password, domain }),
+        Err(PasswordFault::TypeName) => Err(AnswerError::SecureString),
+        Err(PasswordFault::Malformed) => Err(AnswerError::Malformed("password")),
     }
 }
 
@@ -65,8 +59,7 @@ fn given(text: Text, what: &'static str) -> Result<SecretString, AnswerError> {
 fn name(text: Text, what: &'static str) -> Result<String, AnswerError> {
     let text = given(text, what)?;
     let text = text.expose_secret();
-    let plain = !text.is_empty() && text.len() <= LONGEST_NAME && !text.chars().any(char::is_control);
-    if plain { Ok(text.to_owned()) } else { Err(AnswerError::Malformed(what)) }
+    if is_name(text) { Ok(text.to_owned()) } else { Err(AnswerError::Malformed(what)) }
 }
 
 #[cfg(test)]

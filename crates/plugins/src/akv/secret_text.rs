@@ -2,12 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// Longer than any name that a directory has.
-const LONGEST_NAME: usize = 256;
-/// Longer than any password that Active Directory takes.
-const LONGEST_PASSWORD: usize = 4_096;
-/// What a tool stored that turned the object around a password into text.
-const TYPE_NAME: &str = "System.Security.SecureString";
+use crate::account::{PasswordFault, check_password, is_name};
 
 /// The impersonation account.
 #[derive(Debug)]
@@ -45,7 +40,8 @@ pub enum BadSecret {
 /// The first backslash ends the domain, the first colon the user; the password may hold both.
 pub(super) fn parse(secret: &SecretString) -> Result<Account, BadSecret> {
     let text = secret.expose_secret();
-    if text.trim() == TYPE_NAME {
+    // Some tools stored nothing else.
+    if check_password(text) == Err(PasswordFault::TypeName) {
         return Err(BadSecret::SecureString);
     }
     let (names, password) = text.split_once(':').ok_or(BadSecret::Format("it has no colon"))?;
@@ -53,21 +49,17 @@ pub(super) fn parse(secret: &SecretString) -> Result<Account, BadSecret> {
     let (domain, username) = names.split_once('\\').ok_or(no_backslash)?;
     let domain = name(domain, "domain")?;
     let username = name(username, "user")?;
-    if password.trim() == TYPE_NAME {
-        return Err(BadSecret::SecureString);
-    }
-    if password.ends_with(['\r', '\n']) {
-        return Err(BadSecret::LineBreak);
-    }
-    if password.is_empty() || password.len() > LONGEST_PASSWORD || password.contains('\0') {
-        return Err(BadSecret::Password);
+    match check_password(password) {
+        Err(PasswordFault::TypeName) => return Err(BadSecret::SecureString),
+        Err(PasswordFault::Malformed) => return Err(BadSecret::Password),
+        Ok(()) if password.ends_with(['\r', '\n']) => return Err(BadSecret::LineBreak),
+        Ok(()) => {}
     }
     Ok(Account { domain, username, password: SecretString::from(password) })
 }
 
 fn name(text: &str, what: &'static str) -> Result<String, BadSecret> {
-    let plain = !text.is_empty() && text.len() <= LONGEST_NAME && !text.chars().any(char::is_control);
-    if plain { Ok(text.to_owned()) } else { Err(BadSecret::Name(what)) }
+    if is_name(text) { Ok(text.to_owned()) } else { Err(BadSecret::Name(what)) }
 }
 
 #[cfg(test)]
