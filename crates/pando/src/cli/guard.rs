@@ -37,6 +37,10 @@ pub struct GuardSource {
     /// Where the rkc plugin finds the account providers of this node.
     #[arg(long, value_name = "DIR", default_value = "/var/lib/rancher/gmsa")]
     pub host_dir: PathBuf,
+    /// The TOML file that declares further plugins, programs of your own, and settings of the akv plugin. Only root and the guard's user may
+    /// be able to write it.
+    #[arg(long, value_name = "FILE")]
+    pub plugins: Option<PathBuf>,
     /// The keytab of this host, a computer of the domain: for credential specs that name no plugin.
     #[arg(long, value_name = "FILE")]
     pub host_keytab: Option<PathBuf>,
@@ -102,6 +106,10 @@ pub struct GuardRun {
     /// Where the rkc plugin finds the account providers of this node.
     #[arg(long, value_name = "DIR", default_value = "/var/lib/rancher/gmsa")]
     pub host_dir: PathBuf,
+    /// The TOML file that declares further plugins, programs of your own, and settings of the akv plugin. Only root and the guard's user may
+    /// be able to write it.
+    #[arg(long, value_name = "FILE")]
+    pub plugins: Option<PathBuf>,
     /// A keytab of this host, a computer of the domain: for credential specs that name no plugin. May be repeated; the account of the
     /// spec's domain is used.
     #[arg(long, value_name = "FILE")]

@@ -5,13 +5,14 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use ccg::{Domains, Guard, HostKeytabs, Leases, Limits, Places, Plugins, plugins::Rkc};
+use ccg::{Domains, Guard, HostKeytabs, Leases, Limits, Places};
 use dtyp::{Clock, SystemClock};
 use guardd::{Access, AuditFile, Metrics, Scrape, Watch};
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::cli::GuardRun;
 use crate::commands::{Failed, announce, stopped};
+use crate::plugins;
 
 /// Serves until stopped. The leases stay: the next guard takes them up.
 pub async fn run(args: GuardRun) -> Result<ExitCode, Failed> {
@@ -49,7 +50,7 @@ pub async fn run(args: GuardRun) -> Result<ExitCode, Failed> {
 }
 
 fn leases(args: &GuardRun, clock: &Arc<dyn Clock>, metrics: &Arc<Metrics>) -> Result<Leases, Failed> {
-    let guard = Guard::new(Plugins::new().with(Rkc::new(&args.host_dir)))
+    let guard = Guard::new(plugins::registry(&args.host_dir, args.plugins.as_deref())?)
         .with_host_keytabs(HostKeytabs(args.host_keytab.clone()));
     let domains = args.domain.iter().fold(Domains::default(), |domains, place| domains.with(place.0.clone()));
     let places = Places {

@@ -1,11 +1,12 @@
 //! What the guard is told: a credential spec, where its domain is, and who the host is.
 
-use ccg::{Guard, HostKeytabs, Plugins, plugins::Rkc};
+use ccg::{Guard, HostKeytabs};
 use client::{Domain, Endpoint};
 use credspec::CredentialSpec;
 
 use crate::cli::{DomainAddress, GuardSource};
 use crate::commands::Failed;
+use crate::plugins;
 
 pub struct Source {
     pub spec: CredentialSpec,
@@ -19,7 +20,7 @@ impl Source {
         let text = std::fs::read(&args.credspec).map_err(|error| format!("{path} cannot be read: {error}"))?;
         let spec = CredentialSpec::parse(&text).map_err(|error| format!("{path}: {error}"))?;
         let domain = domain(&spec, &args.domain)?;
-        let guard = Guard::new(Plugins::new().with(Rkc::new(&args.host_dir)));
+        let guard = Guard::new(plugins::registry(&args.host_dir, args.plugins.as_deref())?);
         let guard = guard.with_host_keytabs(HostKeytabs(args.host_keytab.iter().cloned().collect()));
         Ok(Self { spec, domain, guard })
     }

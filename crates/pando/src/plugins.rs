@@ -1,0 +1,250 @@
+//! Which plugins a guard has: `rkc`, `akv`, and the programs that the operator declares in a file of their own.
+//!
+//! The file says which programs run and where access tokens may be sent, so it must be the operator's alone: see docs/plugins.md.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ccg::Plugins;
+use ccg::plugins::{Akv, AkvSettingsError, Plugin, Process, ProcessError, Rkc, TrustedVault, check_owned};
+use dtyp::Guid;
+use serde::Deserialize;
+
+/// A file larger than this declares no plugins.
+const MAX_FILE: u64 = 1 << 20;
+/// A guard gives a plugin thirty seconds.
+const LONGEST: u64 = 30;
+
+/// Why there are no plugins.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginsError {
+    #[error("the plugins in {}: {source}", path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("the plugins in {} are larger than a configuration file may be ({MAX_FILE} bytes)", path.display())]
+    TooLarge { path: PathBuf },
+    #[error("the plugins in {} are not declared as they should be: {source}", path.display())]
+    Syntax { path: PathBuf, source: Box<toml::de::Error> },
+    #[error("the file with the plugins: {0}")]
+    NotOwned(ProcessError),
+    #[error("[akv] in {}: {source}", path.display())]
+    Akv { path: PathBuf, source: AkvSettingsError },
+    #[error("[akv] in {}: {source}", path.display())]
+    Authorities { path: PathBuf, source: pki::Error },
+    #[error("plugin {name:?} in {}: {source}", path.display())]
+    Process { path: PathBuf, name: String, source: ProcessError },
+    #[error("plugin {name:?} in {}: {what}", path.display())]
+    Declaration { path: PathBuf, name: String, what: String },
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Declared {
+    #[serde(default)]
+    akv: AkvSettings,
+    #[serde(default)]
+    plugin: Vec<Declaration>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct AkvSettings {
+    metadata_service: Option<String>,
+    timeout: Option<u64>,
+    #[serde(default)]
+    vault: Vec<Vault>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Vault {
+    host: String,
+    audience: Option<String>,
+    ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Declaration {
+    name: String,
+    clsid: String,
+    command: Vec<String>,
+    timeout: Option<u64>,
+}
+
+/// `rkc` for the account providers in `host_dir`, `akv`, and what `file` declares.
+///
+/// # Errors
+/// What is wrong with the file, and with which plugin in it.
+pub fn registry(host_dir: &Path, file: Option<&Path>) -> Result<Plugins, PluginsError> {
+    let declared = file.map_or_else(|| Ok(Declared::default()), read)?;
+    let path = file.unwrap_or(Path::new(""));
+    let built_in = Plugins::new().with(Rkc::new(host_dir)).with(akv(declared.akv, path)?);
+    declared.plugin.into_iter().try_fold(built_in, |plugins, declaration| {
+        let name = declaration.name.clone();
+        let plugin = process(declaration, path)?;
+        if let Some(other) = plugins.iter().find(|other| other.clsid() == plugin.clsid() || other.name() == name) {
+            let what = format!("its name or class is that of {} {}", other.name(), other.clsid().braced());
+            return Err(PluginsError::Declaration { path: path.to_owned(), name, what });
+        }
+        Ok(plugins.with(plugin))
+    })
+}
+
+fn read(path: &Path) -> Result<Declared, PluginsError> {
+    let unreadable = |source| PluginsError::Unreadable { path: path.to_owned(), source };
+    check_owned(path).map_err(PluginsError::NotOwned)?;
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > MAX_FILE {
+        return Err(PluginsError::TooLarge { path: path.to_owned() });
+    }
+    toml::from_str(&text).map_err(|source| PluginsError::Syntax { path: path.to_owned(), source: Box::new(source) })
+}
+
+fn akv(settings: AkvSettings, path: &Path) -> Result<Akv, PluginsError> {
+    let wrong = |source| PluginsError::Akv { path: path.to_owned(), source };
+    let mut akv = Akv::new();
+    if let Some(url) = settings.metadata_service {
+        akv = akv.with_metadata_service(&url).map_err(wrong)?;
+    }
+    if let Some(seconds) = settings.timeout {
+        akv = akv.with_timeout(timeout(seconds, "akv", path)?);
+    }
+    for vault in settings.vault {
+        let mut trusted = TrustedVault::new(&vault.host).map_err(wrong)?;
+        if let Some(audience) = vault.audience {
+            trusted = trusted.with_audience(&audience).map_err(wrong)?;
+        }
+        if let Some(ca) = vault.ca {
+            let roots = pki::Roots::load(&ca);
+            trusted = trusted
+                .with_roots(roots.map_err(|source| PluginsError::Authorities { path: path.to_owned(), source })?);
+        }
+        akv = akv.with_vault(trusted);
+    }
+    Ok(akv)
+}
+
+fn process(declaration: Declaration, path: &Path) -> Result<Process, PluginsError> {
+    let Declaration { name, clsid, command, timeout: seconds } = declaration;
+    let wrong = |what: &str| PluginsError::Declaration {
+        path: path.to_owned(),
+        name: name.chars().take(80).collect(),
+        what: what.to_owned(),
+    };
+    let clsid: Guid =
+        clsid.parse().map_err(|_| wrong("its clsid is not a GUID such as {00112233-4455-6677-8899-aabbccddeeff}"))?;
+    if clsid == Guid::NIL {
+        return Err(wrong("its clsid is all zeros: make one of its own, with `uuidgen`"));
+    }
+    let (program, arguments) = command.split_first().ok_or_else(|| wrong("its command is empty"))?;
+    if !Path::new(program).is_absolute() {
+        return Err(wrong("its command does not begin with the full path of a program"));
+    }
+    let process = Process::new(&name, clsid, program);
+    let process =
+        process.map_err(|source| PluginsError::Process { path: path.to_owned(), name: name.clone(), source })?;
+    let process = process.with_arguments(arguments.iter().cloned());
+    Ok(match seconds {
+        Some(seconds) => process.with_timeout(timeout(seconds, &name, path)?),
+        None => process,
+    })
+}
+
+fn timeout(seconds: u64, name: &str, path: &Path) -> Result<Duration, PluginsError> {
+    if (1..=LONGEST).contains(&seconds) {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let what = format!("its timeout is not 1 to {LONGEST} seconds, which is what a guard gives a plugin");
+    Err(PluginsError::Declaration { path: path.to_owned(), name: name.to_owned(), what })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHELL: &str = "/usr/bin/env";
+
+    fn declare(toml: &str) -> Result<Plugins, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = std::fs::canonicalize(dir.path()).unwrap().join("plugins.toml");
+        std::fs::write(&path, toml).unwrap();
+        let set = |mode| std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        set(0o644);
+        registry(Path::new("/host"), Some(&path)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_guard_without_a_file_has_the_built_in_plugins() {
+        let plugins = registry(Path::new("/host"), None).unwrap();
+        assert_eq!(plugins.iter().map(|plugin| plugin.name().to_owned()).collect::<Vec<_>>(), ["rkc", "akv"]);
+        assert_eq!(declare("").unwrap().iter().count(), 2);
+    }
+
+    #[test]
+    fn programs_and_private_vaults_are_declared() {
+        let plugins = declare(&format!(
+            r#"
+            [akv]
+            metadata-service = "http://127.0.0.1:8080"
+            timeout = 10
+            [[akv.vault]]
+            host = "*.vault.local.azurestack.example"
+            audience = "https://vault.adfs.example/0a1b"
+            [[akv.vault]]
+            host = "localhost:8443"
+            [[plugin]]
+            name = "team-vault"
+            clsid = "{{00112233-4455-6677-8899-aabbccddeeff}}"
+            command = ["{SHELL}", "-i"]
+            timeout = 5
+            "#
+        ));
+        let clsid = "00112233-4455-6677-8899-aabbccddeeff".parse().unwrap();
+        assert_eq!(plugins.unwrap().get(clsid).unwrap().name(), "team-vault");
+    }
+
+    #[test]
+    fn a_declaration_that_is_wrong_says_where() {
+        let plugin = |name: &str, clsid: &str, command: &str| {
+            format!("[[plugin]]\nname = {name:?}\nclsid = {clsid:?}\ncommand = {command}\n")
+        };
+        let (guid, good) = ("{00112233-4455-6677-8899-aabbccddeeff}", format!("[{SHELL:?}]"));
+        let another = "{10112233-4455-6677-8899-aabbccddeeff}";
+        for (toml, why) in [
+            ("nonsense".to_owned(), "not declared as they should be"),
+            ("[akv]\nunknown = 1".to_owned(), "unknown field"),
+            ("[akv]\nmetadata-service = 'https://x'".to_owned(), "metadata service"),
+            ("[akv]\ntimeout = 31".to_owned(), "timeout"),
+            ("[[akv.vault]]\nhost = '*.com'".to_owned(), "Key Vault's host"),
+            ("[[akv.vault]]\nhost = 'a.example'\naudience = 'x'".to_owned(), "audience"),
+            ("[[akv.vault]]\nhost = 'a.example'\nca = '/no/such/file'".to_owned(), "/no/such/file"),
+            (plugin("x", "no guid", &good), "not a GUID"),
+            (plugin("x", "{00000000-0000-0000-0000-000000000000}", &good), "all zeros"),
+            (plugin("X", guid, &good), "not a plugin's name"),
+            (plugin("x", guid, "[]"), "command is empty"),
+            (plugin("x", guid, r#"["sh"]"#), "full path"),
+            (plugin("x", guid, r#"["/no/such/program"]"#), "/no/such/program"),
+            (plugin("x", "{E4781092-F116-4B79-B55E-28EB6A224E26}", &good), "that of rkc"),
+            (plugin("akv", guid, &good), "that of akv"),
+            (plugin("x", guid, &good) + &plugin("x", another, &good), "that of x"),
+            (plugin("x", guid, &good) + &plugin("y", guid, &good), "that of x"),
+            (format!("{}timeout = 0", plugin("x", guid, &good)), "timeout"),
+        ] {
+            let error = declare(&toml).unwrap_err();
+            assert!(error.contains(why) && error.contains("plugins.toml"), "{toml}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_others_may_write_declares_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = std::fs::canonicalize(dir.path()).unwrap().join("plugins.toml");
+        std::fs::write(&path, "").unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
+        let error = registry(Path::new("/host"), Some(&path)).unwrap_err().to_string();
+        assert!(error.contains("chmod go-w"), "{error}");
+    }
+}
