@@ -4,7 +4,7 @@ use crate::{AttrId, Attribute, Class, ClassKind, Schema, Syntax};
 use dtyp::Guid;
 use std::collections::HashMap;
 
-const DATA: &str = include_str!("../data/ad-schema.tsv");
+const DATA: [&str; 2] = [include_str!("../data/ad-schema.tsv"), include_str!("../data/dmsa-schema.tsv")];
 
 /// A line's fields; those that are missing at its end are empty.
 struct Fields<'d>(std::str::Split<'d, char>);
@@ -55,10 +55,11 @@ fn base64(text: &str) -> Option<Vec<u8>> {
 }
 
 pub(crate) fn load() -> Schema {
-    let lines = || DATA.lines().map(|line| Fields(line.split('\t')));
+    let lines = || DATA.into_iter().flat_map(str::lines).map(|line| Fields(line.split('\t')));
     let attributes: Vec<Attribute> = lines().filter_map(attribute).collect();
     let ids: HashMap<String, AttrId> = attributes.iter().map(|a| (a.name.to_ascii_lowercase(), a.id)).collect();
     let mut classes: Vec<Class> = lines().filter_map(|fields| class(fields, &ids)).collect();
+    lines().for_each(|fields| extend(fields, &ids, &mut classes));
     let by_name: HashMap<String, usize> =
         classes.iter().enumerate().map(|(i, c)| (c.name.to_ascii_lowercase(), i)).collect();
     let categories: HashMap<String, String> = classes.iter().map(|c| (c.cn.clone(), c.name.clone())).collect();
@@ -128,6 +129,18 @@ fn attribute(mut f: Fields<'_>) -> Option<Attribute> {
         security_guid: f.guid(),
         mapi_id: f.number(),
     })
+}
+
+/// What a class of another file may have besides.
+fn extend(mut f: Fields<'_>, ids: &HashMap<String, AttrId>, classes: &mut [Class]) {
+    if f.text() != "M" {
+        return;
+    }
+    let name = f.text();
+    let more = f.words().into_iter().filter_map(|name| ids.get(&name.to_ascii_lowercase()).copied());
+    if let Some(class) = classes.iter_mut().find(|class| class.name == name) {
+        class.own_may.extend(more);
+    }
 }
 
 fn class(mut f: Fields<'_>, ids: &HashMap<String, AttrId>) -> Option<Class> {

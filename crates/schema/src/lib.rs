@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn every_definition_of_the_documents_is_there() {
         let schema = Schema::shared();
-        assert_eq!((schema.attributes().count(), schema.classes().count()), (1499, 269));
+        assert_eq!((schema.attributes().count(), schema.classes().count()), (1505, 270));
         for name in
             ["msDS-ManagedPassword", "msDS-GroupMSAMembership", "msKds-RootKeyData", "msDS-preferredDataLocation"]
         {
@@ -164,6 +164,20 @@ mod tests {
             gmsa.must.contains(&schema.attribute("sAMAccountName").unwrap().id),
             "of its auxiliary class securityPrincipal"
         );
+    }
+
+    #[test]
+    fn a_delegated_account_is_a_computer_and_every_account_may_be_superseded_by_one() {
+        let schema = Schema::shared();
+        let id = |name| schema.attribute(name).unwrap().id;
+        let dmsa = schema.class("msDS-DelegatedManagedServiceAccount").unwrap();
+        assert_eq!(dmsa.schema_id_guid.to_string(), "0feb936f-47b3-49f2-9386-1dedc2c23765");
+        assert!(dmsa.must.contains(&id("msDS-DelegatedMSAState")) && dmsa.must.contains(&id("sAMAccountName")));
+        assert!(dmsa.may.contains(&id("msDS-ManagedAccountPrecededByLink")));
+        for class in ["user", "computer", "msDS-GroupManagedServiceAccount"] {
+            assert!(schema.class(class).unwrap().may.contains(&id("msDS-SupersededManagedAccountLink")), "{class}");
+        }
+        assert!(!schema.class("group").unwrap().may.contains(&id("msDS-SupersededManagedAccountLink")));
     }
 
     #[test]

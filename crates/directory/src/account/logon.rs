@@ -83,7 +83,7 @@ pub fn authenticate(view: &View<'_>, name: &str, password: &[u8]) -> Result<Dnt,
     let is_right = stored.iter().fold(false, |is, hash| is | bool::from(hash.ct_eq(&given[..]))) && !is_none;
     let account = account.ok_or(LogonFailure::WrongPassword)?;
     // Guessing 256 random bytes needs no stopping; who locks a service out stops all of it.
-    let can_be_locked = !account.is_a(gmsa::CLASS);
+    let can_be_locked = !gmsa::is_derived(|class| account.is_a(class));
     if can_be_locked && number(&account, "lockoutTime") > 0 && is_locked(view, &account)? {
         return Err(LogonFailure::LockedOut);
     }

@@ -15,8 +15,8 @@ const COMPLEX: i64 = 1;
 const LONGEST: usize = 512;
 
 pub(super) fn write(view: &View<'_>, draft: &mut Draft, write: &PasswordWrite<'_>) -> Result<(), Error> {
-    if draft.is_a(gmsa::CLASS) {
-        let comment = "the directory alone sets the password of a group managed service account";
+    if gmsa::is_derived(|class| draft.is_a(class)) {
+        let comment = "the directory alone sets the password of a group or delegated managed service account";
         return Err(Error::account(ResultCode::UNWILLING_TO_PERFORM, win32::DS_UNWILLING_TO_PERFORM, comment));
     }
     let new = match write {

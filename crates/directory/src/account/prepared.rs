@@ -90,14 +90,14 @@ fn salt_of(view: &View<'_>, update: &Update) -> Result<Option<String>, Error> {
         Update::Add { attributes, .. } => {
             let is_a = |class: &str| texts(attributes, "objectClass").any(|given| derives_from(schema, &given, class));
             let name = texts(attributes, "sAMAccountName").next().map(Cow::into_owned);
-            (name, is_a("computer"), is_a(gmsa::CLASS))
+            (name, is_a("computer"), gmsa::is_derived(is_a))
         }
         Update::Modify { dn, .. } => {
             let Some(object) = view.resolve(dn)?.map(|dnt| view.object(dnt)).transpose()?.flatten() else {
                 return Ok(None);
             };
             let name = object.text(view.inner.catalogue.known.sam_account_name).map(str::to_owned);
-            (name, object.is_a("computer"), object.is_a(gmsa::CLASS))
+            (name, object.is_a("computer"), gmsa::is_derived(|class| object.is_a(class)))
         }
         _ => return Ok(None),
     };

@@ -4,7 +4,7 @@ use dtyp::{FileTime, Sid};
 use gkdi::rollover::Plan;
 use gkdi::{KeyEnvelope, KeyId, ManagedPassword, RootKey};
 
-use super::CLASS;
+use super::is_derived;
 use super::kerberos_keys::Name;
 use super::root_keys::RootKeys;
 use crate::account::{PasswordKeys, domain_name, salt};
@@ -23,9 +23,9 @@ pub(crate) struct Managed {
 }
 
 impl Managed {
-    /// Reads an account; nothing when it is no gMSA.
+    /// Reads an account; nothing when it has no managed password.
     pub(crate) fn of(object: &Object<'_>) -> Result<Option<Self>, Error> {
-        if !object.is_a(CLASS) {
+        if !is_derived(|class| object.is_a(class)) {
             return Ok(None);
         }
         let schema = object.view().schema();

@@ -25,6 +25,20 @@ pub use root_keys::{RootKeyInfo, create_root_key, root_keys};
 
 /// The class of these accounts.
 pub(crate) const CLASS: &str = "msDS-GroupManagedServiceAccount";
+/// A delegated managed service account has a password of the same kind, which leaves the directory by another way or not at all.
+pub(crate) const DELEGATED: &str = "msDS-DelegatedManagedServiceAccount";
+/// A standalone one is used on one computer, which sets its password.
+pub(crate) const STANDALONE: &str = "msDS-ManagedServiceAccount";
+
+/// Whether an account's password is derived from a root key, and set by the directory alone.
+pub(crate) fn is_derived(is_a: impl Fn(&str) -> bool) -> bool {
+    [CLASS, DELEGATED].into_iter().any(is_a)
+}
+
+/// Whether it is a managed service account of any kind.
+pub(crate) fn is_service_account(is_a: impl Fn(&str) -> bool) -> bool {
+    [CLASS, DELEGATED, STANDALONE].into_iter().any(is_a)
+}
 
 use dtyp::FileTime;
 

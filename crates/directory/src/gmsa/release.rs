@@ -7,7 +7,7 @@ use schema::Attribute;
 use zeroize::Zeroizing;
 
 use super::root_keys::RootKeys;
-use super::{Managed, rollover};
+use super::{CLASS, Managed, rollover};
 use crate::error::win32;
 use crate::{Caller, Error, Object};
 
@@ -26,7 +26,9 @@ pub(crate) fn constructed(
         let comment = "msDS-ManagedPassword is only given over an encrypted connection: bind with sealing, or use TLS";
         return Err(refused(win32::DS_CONFIDENTIALITY_REQUIRED, comment));
     }
-    if let Some(managed) = Managed::of(object)?
+    // A delegated account's keys reach its host in a ticket, never over LDAP: of another class the attribute is not present.
+    if object.is_a(CLASS)
+        && let Some(managed) = Managed::of(object)?
         && may_read(caller, object, &managed)?
     {
         emit(&blob(object, &managed)?);

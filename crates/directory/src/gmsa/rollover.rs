@@ -5,8 +5,8 @@ use std::sync::PoisonError;
 use gkdi::rollover::Plan;
 use gkdi::{KeyEnvelope, KeyId};
 
-use super::Managed;
 use super::root_keys::RootKeys;
+use super::{DELEGATED, Managed};
 use crate::account::{AccountKey, Keys, domain_name, set};
 use crate::{Dnt, Draft, Error, Object, Update, View};
 
@@ -15,7 +15,7 @@ const INTERVAL: i64 = 30;
 /// `msDS-SupportedEncryptionTypes`: AES-128 and AES-256. MS-KILE 2.2.7.
 const AES: &str = "24";
 
-/// Hook: a gMSA is being added. Its SID is known already; its first password is derived from it.
+/// Hook: an account with a managed password is being added. Its SID is known already; its first password is derived from it.
 pub(crate) fn created(view: &View<'_>, draft: &mut Draft) -> Result<(), Error> {
     if let Some(attribute) = view.schema().attribute("msDS-SupportedEncryptionTypes") {
         draft.default_text(attribute.id, AES);
@@ -24,6 +24,11 @@ pub(crate) fn created(view: &View<'_>, draft: &mut Draft) -> Result<(), Error> {
         && !draft.has(attribute.id)
     {
         draft.set_integer(attribute.id, INTERVAL);
+    }
+    if draft.is_a(DELEGATED)
+        && let Some(attribute) = view.schema().attribute("msDS-DelegatedMSAState")
+    {
+        draft.default_text(attribute.id, "0");
     }
     let managed = Managed::of_draft(view, draft)?;
     let now = view.environment().clock.now();

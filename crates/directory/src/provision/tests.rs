@@ -39,8 +39,8 @@ fn a_new_domain_has_its_contexts_its_schema_and_its_accounts() {
     let system = Caller::system();
     assert_eq!(directory.read().unwrap().naming_contexts().unwrap().len(), 3);
     let schema = "CN=Schema,CN=Configuration,DC=contoso,DC=com";
-    assert_eq!(names(&directory, &system, schema, "(objectClass=attributeSchema)").len(), 1499);
-    assert_eq!(names(&directory, &system, schema, "(objectClass=classSchema)").len(), 269);
+    assert_eq!(names(&directory, &system, schema, "(objectClass=attributeSchema)").len(), 1505);
+    assert_eq!(names(&directory, &system, schema, "(objectClass=classSchema)").len(), 270);
     let admins = names(
         &directory,
         &system,

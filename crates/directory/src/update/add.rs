@@ -85,7 +85,7 @@ pub(super) fn build(
     complete(planner, &mut draft, class)?;
     if let Some(principal) = Principal::of(&draft) {
         planner.complete_principal(&mut draft, principal)?;
-        if draft.is_a(gmsa::CLASS) {
+        if gmsa::is_derived(|class| draft.is_a(class)) {
             // A password that came along is dropped, as Active Directory does.
             gmsa::created(planner.view, &mut draft)?;
         } else if let Some(password) = &special.password {
@@ -94,6 +94,7 @@ pub(super) fn build(
         }
         planner.check_has_password(&draft)?;
         planner.check_unique_names(&draft)?;
+        planner.check_succession(&draft)?;
         planner.check_members(&draft)?;
     }
     planner.check_content(&draft, classes)?;

@@ -12,6 +12,7 @@ mod planner;
 mod principal;
 mod propagate;
 mod rename;
+mod succession;
 #[cfg(test)]
 mod tests;
 mod transaction;

@@ -337,6 +337,7 @@ fn after(
         planner.check_times(draft, touched)?;
         planner.check_principal(draft, principal)?;
         planner.check_unique_names(draft)?;
+        planner.check_succession(draft)?;
         if touched.contains(&known.member) {
             planner.check_members(draft)?;
         }

@@ -64,7 +64,7 @@ impl Principal {
 
 /// What `userAccountControl` is for a new account when nothing is said: disabled, and without a password.
 fn default_control(draft: &Draft) -> i64 {
-    if draft.is_a("msDS-GroupManagedServiceAccount") || draft.is_a("msDS-ManagedServiceAccount") {
+    if gmsa::is_service_account(|class| draft.is_a(class)) {
         uac::WORKSTATION_TRUST
     } else if draft.is_a("computer") {
         uac::WORKSTATION_TRUST | uac::ACCOUNT_DISABLE | uac::PASSWORD_NOT_REQUIRED
@@ -73,14 +73,14 @@ fn default_control(draft: &Draft) -> i64 {
     }
 }
 
-/// A group managed service account is a computer's kind of account, in name and type.
+/// A managed service account is a computer's kind of account, in name and type.
 fn check_managed(name: &str, control: i64) -> Result<(), Error> {
     if !name.ends_with('$') {
-        let comment = "the sAMAccountName of a group managed service account must be given, and end in $";
+        let comment = "the sAMAccountName of a managed service account must be given, and end in $";
         return Err(Error::constraint(win32::DS_CONSTRAINT_VIOLATION, comment));
     }
     if control & uac::ACCOUNT_TYPES != uac::WORKSTATION_TRUST {
-        let comment = "userAccountControl of a group managed service account is 4096 (WORKSTATION_TRUST_ACCOUNT)";
+        let comment = "userAccountControl of a managed service account is 4096 (WORKSTATION_TRUST_ACCOUNT)";
         return Err(Error::constraint(win32::INVALID_PARAMETER, comment));
     }
     Ok(())
@@ -177,7 +177,7 @@ impl Planner<'_> {
         let before =
             draft.stored.get(&known.user_account_control).and_then(|values| crate::matching::integer(values.first()?));
         let mut control = given & !uac::COMPUTED;
-        let is_managed = draft.is_a(gmsa::CLASS);
+        let is_managed = gmsa::is_service_account(|class| draft.is_a(class));
         if control & uac::ACCOUNT_TYPES == 0 {
             let usual = if is_managed { uac::WORKSTATION_TRUST } else { uac::NORMAL };
             control |= before.map_or(usual, |before| before & uac::ACCOUNT_TYPES);

@@ -1,9 +1,11 @@
 //! Managed passwords over months, under a clock of the tests' own.
 
 mod creation;
+mod delegated;
 mod release;
 mod rollover;
 mod root_keys;
+mod standalone;
 
 use std::sync::Arc;
 use std::time::Duration;
