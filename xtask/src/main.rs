@@ -9,6 +9,7 @@ mod fuzz;
 mod lint;
 mod packages;
 mod process;
+mod python;
 mod schema;
 mod test;
 

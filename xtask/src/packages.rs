@@ -37,6 +37,7 @@ pub const FOR_TESTS: &[Package] = &[
     Package { name: "protobuf-compiler", probe: Probe::Program("protoc") },
     Package { name: "systemd", probe: Probe::Program("systemd-socket-activate") },
     Package { name: "util-linux", probe: Probe::Program("setpriv") },
+    Package { name: "python3-venv", probe: Probe::PythonModule("ensurepip") },
 ];
 
 /// What `cargo xtask bench` compares with and measures by.
