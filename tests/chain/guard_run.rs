@@ -166,6 +166,12 @@ fn other_users_are_let_in_by_group_and_see_to_their_own_leases_only() {
     as_user(guard.ask("release").arg(&mine)).fails(1).says("there is no lease");
     let for_root = as_user(guard.ask("add").arg("--credspec").arg(&spec).args(["--uid", "0", "--gid", "0"]));
     for_root.fails(1).says("only root");
+    let spec_of_elsewhere = domain.path("elsewhere.json");
+    let text = std::fs::read_to_string(&spec).expect("the spec can be read").replace("contoso.com", "evil.test");
+    std::fs::write(&spec_of_elsewhere, text).expect("a spec can be written");
+    readable(&spec_of_elsewhere);
+    let elsewhere = as_user(guard.ask("add").arg("--credspec").arg(&spec_of_elsewhere));
+    elsewhere.fails(1).says("evil.test").says("serves only contoso.com");
     as_user(guard.ask("add").arg("--credspec").arg(&spec)).ok().says("KRB5CCNAME=FILE:");
     as_user(guard.ask("leases")).ok().says("webapp01$@CONTOSO.COM").never_says(&mine);
     assert_eq!(guard.leases().len(), 2, "root sees both");
@@ -177,12 +183,14 @@ fn what_is_in_the_way_of_the_socket_is_said() {
     let guard = GuardService::start(&domain);
     let again = |socket: &Path| {
         Tool::new(pando_tests::pando())
-            .args(["guard", "run", "--run-dir"])
+            .args(["guard", "run", "--domain", "contoso.com", "--run-dir"])
             .arg(domain.path("two"))
             .arg("--socket")
             .arg(socket)
     };
     again(&guard.socket()).fails(1).says("another guard answers");
+    let same_folder = Tool::new(pando_tests::pando()).args(GuardService::arguments(&domain));
+    same_folder.arg("--socket").arg(domain.path("other.sock")).fails(1).says("another guard keeps its leases");
     let file = domain.path("krb5.conf");
     again(&file).fails(1).says("is no socket");
     assert!(file.exists());

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use client::{Keytab, PrincipalName, kerberos};
+use client::{Keytab, KeytabEntry as Entry, PrincipalName, kerberos};
 
 use crate::Cause;
 
@@ -20,17 +20,31 @@ pub struct Asker {
 pub struct HostKeytabs(pub Vec<PathBuf>);
 
 impl HostKeytabs {
-    /// The computer account in this realm, with its newest keys.
-    pub(crate) fn account(&self, realm: &str) -> Result<Asker, Cause> {
+    /// The realms in which this host has an account.
+    ///
+    /// # Errors
+    /// When a keytab cannot be read.
+    pub fn realms(&self) -> Result<Vec<String>, Cause> {
+        let entries = self.entries()?;
+        let mut realms: Vec<_> = entries.into_iter().filter(is_computer).map(|entry| entry.realm).collect();
+        realms.dedup();
+        Ok(realms)
+    }
+
+    fn entries(&self) -> Result<Vec<Entry>, Cause> {
         let mut entries = Vec::new();
         for path in &self.0 {
             let keytab = Keytab::read(path)
                 .map_err(|error| Cause::HostKeytab { path: path.clone(), what: error.to_string() })?;
             entries.extend(keytab.entries);
         }
-        let own = entries.iter().filter(|entry| {
-            entry.realm == realm && matches!(&*entry.principal.components, [name] if name.ends_with('$'))
-        });
+        Ok(entries)
+    }
+
+    /// The computer account in this realm, with its newest keys.
+    pub(crate) fn account(&self, realm: &str) -> Result<Asker, Cause> {
+        let entries = self.entries()?;
+        let own = entries.iter().filter(|entry| entry.realm == realm && is_computer(entry));
         let newest = own.clone().max_by_key(|entry| entry.kvno).ok_or_else(|| match self.0.is_empty() {
             true => Cause::NoHostIdentity,
             false => Cause::NoHostAccount { realm: realm.to_owned(), keytabs: self.0.clone() },
@@ -43,10 +57,13 @@ impl HostKeytabs {
     }
 }
 
+fn is_computer(entry: &Entry) -> bool {
+    matches!(&*entry.principal.components, [name] if name.ends_with('$'))
+}
+
 #[cfg(test)]
 mod tests {
     use ::kerberos::crypto::{Etype, Key};
-    use ::kerberos::keytab::Entry;
     use client::kerberos::Secret;
     use dtyp::{FileTime, SystemRandom};
 

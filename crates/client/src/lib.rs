@@ -34,5 +34,5 @@ pub mod tls;
 pub use ::kerberos::PrincipalName;
 pub use ::kerberos::ccache::{Ccache, Credential};
 pub use ::kerberos::crypto::Key;
-pub use ::kerberos::keytab::Keytab;
+pub use ::kerberos::keytab::{Entry as KeytabEntry, Keytab};
 pub use domain::{BadEndpoint, Domain, Endpoint};

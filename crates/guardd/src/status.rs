@@ -11,10 +11,10 @@ pub(crate) fn status(error: LeaseError) -> Status {
         | LeaseError::TooManySpecs(_)
         | LeaseError::SameAccount(_)
         | LeaseError::OtherDomain { .. } => Code::InvalidArgument,
-        LeaseError::Full(_) => Code::ResourceExhausted,
+        LeaseError::Full(_) | LeaseError::FullForUser { .. } => Code::ResourceExhausted,
         LeaseError::Exists(_) => Code::AlreadyExists,
         LeaseError::Unknown(_) | LeaseError::NothingToRenew { .. } => Code::NotFound,
-        LeaseError::Owner { .. } => Code::PermissionDenied,
+        LeaseError::Owner { .. } | LeaseError::Name | LeaseError::NotServed { .. } => Code::PermissionDenied,
         _ => Code::Internal,
     };
     let text = match &error {

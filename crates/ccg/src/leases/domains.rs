@@ -5,24 +5,48 @@ use std::collections::BTreeMap;
 use client::Domain;
 use credspec::DnsName;
 
-/// The domains whose servers were configured. Every other one is looked for by its own name, which its domain controllers answer to.
+use super::LeaseError;
+
+/// The domains that a guard serves. A credential spec for another one is refused: whoever writes a spec must not be able to have
+/// credentials shown to servers of his own choice.
 #[derive(Clone, Debug, Default)]
 pub struct Domains {
-    configured: BTreeMap<String, Domain>,
+    served: BTreeMap<String, Domain>,
 }
 
 impl Domains {
-    /// With this domain too.
+    /// With this domain too; the first of a name counts.
     #[must_use]
     pub fn with(mut self, domain: Domain) -> Self {
-        self.configured.insert(domain.dns_name.clone(), domain);
+        self.served.entry(domain.dns_name.clone()).or_insert(domain);
         self
     }
 
-    /// The domain of this name.
+    /// Whether it serves none.
     #[must_use]
-    pub fn of(&self, name: &DnsName) -> Domain {
-        let asked = Domain::new(name.as_str());
-        self.configured.get(&asked.dns_name).cloned().unwrap_or(asked)
+    pub fn is_empty(&self) -> bool {
+        self.served.is_empty()
+    }
+
+    /// The domain of this name.
+    pub(super) fn of(&self, name: &DnsName) -> Result<Domain, LeaseError> {
+        let asked = Domain::new(name.as_str()).dns_name;
+        self.served.get(&asked).cloned().ok_or_else(|| {
+            let served = self.served.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            LeaseError::NotServed { domain: asked, served }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domain_that_is_not_served_is_not_looked_for() {
+        let domains = Domains::default().with(Domain::new("Contoso.com"));
+        assert_eq!(domains.of(&"CONTOSO.com".parse().unwrap()).unwrap().realm, "CONTOSO.COM");
+        let refused = domains.of(&"evil.test".parse().unwrap()).unwrap_err();
+        assert!(refused.to_string().contains("evil.test") && refused.to_string().contains("contoso.com"), "{refused}");
     }
 }

@@ -16,6 +16,27 @@ pub enum LeaseError {
     /// Too much was asked for at once.
     #[error("the request has {0} credential specs; a lease is made of at most {most}", most = super::MOST_SPECS)]
     TooManySpecs(usize),
+    /// The spec's domain is not one of the guard's.
+    #[error(
+        "the credential spec is for the domain {domain}, and this guard serves only {served}: start it with that domain too"
+    )]
+    NotServed {
+        /// The spec's.
+        domain: String,
+        /// The guard's.
+        served: String,
+    },
+    /// One user holds too many.
+    #[error("uid {uid} already has {most} leases, which is the most that one user may have: release some")]
+    FullForUser {
+        /// Who.
+        uid: u32,
+        /// How many.
+        most: usize,
+    },
+    /// Only the host's own programs know beforehand.
+    #[error("only root, and the guard's own user, may choose a lease's name")]
+    Name,
     /// Two accounts would share a folder.
     #[error("two of the credential specs are for an account named {0}: ask for two leases")]
     SameAccount(String),

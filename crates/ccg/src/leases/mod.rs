@@ -11,6 +11,7 @@ mod peer;
 mod record;
 
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -48,13 +49,15 @@ pub struct Places {
 pub struct Limits {
     /// How many leases it keeps.
     pub leases: usize,
+    /// How many of them for one user, other than root and its own.
+    pub leases_of_a_user: usize,
     /// How many it fetches at the same time.
     pub fetching: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { leases: 10_000, fetching: 32 }
+        Self { leases: 10_000, leases_of_a_user: 256, fetching: 32 }
     }
 }
 
@@ -145,6 +148,8 @@ struct Inner {
     observer: Arc<dyn Observer>,
     fetching: Arc<Semaphore>,
     held: Mutex<BTreeMap<LeaseId, Held>>,
+    /// Two guards would remove what the other is about to finish.
+    _lock: OwnedFd,
 }
 
 impl Leases {
@@ -162,10 +167,12 @@ impl Leases {
     ) -> Result<Self, FolderError> {
         make(&places.identities, 0o711)?;
         make(&places.records, 0o700)?;
+        let lock = lock(&places.records)?;
         let fetching = Arc::new(Semaphore::new(limits.fetching.max(1)));
         let held = Mutex::default();
-        let leases =
-            Self { inner: Arc::new(Inner { guard, domains, places, limits, clock, observer, fetching, held }) };
+        let leases = Self {
+            inner: Arc::new(Inner { guard, domains, places, limits, clock, observer, fetching, held, _lock: lock }),
+        };
         leases.take_up()?;
         Ok(leases)
     }
@@ -248,9 +255,8 @@ impl Leases {
         if self.held().len() >= self.inner.limits.leases {
             return Err(LeaseError::Full(self.inner.limits.leases));
         }
-        let (asking, wanted) = (request.peer.uid, request.owner.uid);
-        if asking != wanted && asking != 0 && asking != Owner::this_process().uid {
-            return Err(LeaseError::Owner { asking, wanted });
+        if !request.peer.is_trusted() {
+            self.check_untrusted(request)?;
         }
         let members = members(&request.specs, &self.inner.domains)?;
         if let Some(brought) = &request.brought {
@@ -261,6 +267,20 @@ impl Leases {
             }
         }
         Ok(members)
+    }
+
+    /// What others than root may not do.
+    fn check_untrusted(&self, request: &Request) -> Result<(), LeaseError> {
+        let (Peer { uid, gid, .. }, owner) = (request.peer, request.owner);
+        if (owner.uid, owner.gid) != (uid, gid) {
+            return Err(LeaseError::Owner { asking: uid, wanted: owner.uid });
+        }
+        if request.id.is_some() {
+            return Err(LeaseError::Name);
+        }
+        let most = self.inner.limits.leases_of_a_user;
+        let has = self.held().values().filter(|held| held.record.peer.uid == uid).count();
+        if has < most { Ok(()) } else { Err(LeaseError::FullForUser { uid, most }) }
     }
 
     fn lease(&self, record: &Record, members: Vec<Member>) -> Lease {
@@ -407,7 +427,7 @@ fn members(specs: &[String], domains: &Domains) -> Result<Vec<Member>, LeaseErro
             links: Vec::new(),
             cause: Box::new(error.into()),
         })?;
-        let domain = domains.of(&spec.domain_join_config.dns_name);
+        let domain = domains.of(&spec.domain_join_config.dns_name)?;
         Ok::<_, LeaseError>(Member { spec, domain })
     };
     let members = specs.iter().map(read).collect::<Result<Vec<_>, _>>()?;
@@ -433,6 +453,16 @@ fn make(path: &Path, mode: u32) -> Result<(), FolderError> {
     use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
     std::fs::DirBuilder::new().recursive(true).mode(mode).create(path).map_err(at(path))?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(at(path))
+}
+
+/// The folder is this process's own from now on.
+fn lock(folder: &Path) -> Result<OwnedFd, FolderError> {
+    let folder_itself = std::fs::File::open(folder).map_err(at(folder))?;
+    let locked = rustix::fs::flock(&folder_itself, rustix::fs::FlockOperation::NonBlockingLockExclusive);
+    let taken =
+        |_| std::io::Error::other("another guard keeps its leases here: stop it first, or choose another folder");
+    locked.map_err(|errno| at(folder)(taken(errno)))?;
+    Ok(folder_itself.into())
 }
 
 fn at(path: &Path) -> impl Fn(std::io::Error) -> FolderError {

@@ -16,9 +16,14 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Root, and the guard's own user, see to every lease; others to those they asked for.
+    /// Root, and the guard's own user.
+    pub(super) fn is_trusted(&self) -> bool {
+        self.uid == 0 || self.uid == rustix::process::geteuid().as_raw()
+    }
+
+    /// The trusted see to every lease; others to those they asked for.
     pub(super) fn may_see_to(&self, asked: &Self) -> bool {
-        self.uid == 0 || self.uid == rustix::process::geteuid().as_raw() || self.uid == asked.uid
+        self.is_trusted() || self.uid == asked.uid
     }
 }
 

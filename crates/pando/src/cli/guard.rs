@@ -100,7 +100,8 @@ pub struct GuardRun {
     /// Where containers find their identities; krb in --run-dir if not given.
     #[arg(long, value_name = "DIR")]
     pub krb_dir: Option<PathBuf>,
-    /// A domain whose servers are not to be looked for: NAME,kdc=ADDRESS,ldap=ADDRESS,dc-host=NAME. May be repeated.
+    /// A domain to serve: NAME, or with its servers NAME,kdc=ADDRESS,ldap=ADDRESS,dc-host=NAME. May be repeated. The domains of
+    /// --host-keytab are served too; specs for others are refused.
     #[arg(long, value_name = "DOMAIN")]
     pub domain: Vec<DomainPlace>,
     /// Where the rkc plugin finds the account providers of this node.

@@ -13,6 +13,7 @@ use crate::cli::{AccountProvider, Command, Credspec, Dc, Domain, Example, Guard}
 use crate::terminal;
 use std::path::Path;
 use std::process::ExitCode;
+use tokio::signal::unix::{Signal, SignalKind};
 
 /// Runs a subcommand to its end.
 pub fn run(command: Command) -> ExitCode {
@@ -38,11 +39,12 @@ pub fn run(command: Command) -> ExitCode {
         Command::Guard(Guard::Hook(hook)) => in_runtime("giving the container its identity", guard::hook(hook)),
         Command::Guard(Guard::Release(args)) => in_runtime("releasing the lease", guard::release(args)),
         Command::Example(Example::RateLimiter(args)) => in_runtime("running the rate limiter", async {
+            let stop = stopped();
             let config = args.config().map_err(Failed::from)?;
             let ready = args.ready_file.clone();
             let running = rate_limiter::start(&config).await?;
             announce(ready.as_deref(), &serde_json::json!({ "http": running.address().to_string() }))?;
-            stopped().await;
+            stop.await;
             running.stop().await?;
             Ok(ExitCode::SUCCESS)
         }),
@@ -90,18 +92,23 @@ pub fn password_of(path: &Path) -> Result<secrecy::SecretString, Failed> {
     }
 }
 
-/// Ctrl-C, or the signal by which service managers stop programs.
-pub async fn stopped() {
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
+/// Ctrl-C, or the signal by which service managers stop programs. They are listened for from the call on, not from the first wait.
+pub fn stopped() -> impl Future<Output = ()> {
+    let listen = |kind| tokio::signal::unix::signal(kind).ok();
+    let (terminate, interrupt) = (listen(SignalKind::terminate()), listen(SignalKind::interrupt()));
+    async {
+        tokio::select! {
+            () = heard(terminate) => {}
+            () = heard(interrupt) => {}
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminate => {}
+    }
+}
+
+async fn heard(signal: Option<Signal>) {
+    match signal {
+        Some(mut signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
     }
 }

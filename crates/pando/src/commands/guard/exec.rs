@@ -31,11 +31,13 @@ pub async fn exec(args: GuardExec) -> Result<ExitCode, Failed> {
             format!("{}{fix}", terminal::chain(&error))
         })?;
     }
+    // Before the program starts: whoever sees it run may stop us at once, and must not leave it behind.
+    let stop = stopped();
     let mut child = start(&args, &identity)?;
     let status = tokio::select! {
         status = child.wait() => status?,
         never = lease.keep(&SystemClock, &Logged) => match never {},
-        () = stopped() => end(&mut child).await?,
+        () = stop => end(&mut child).await?,
     };
     // A program that a signal ended has no exit code; shells say 128 and the signal's number.
     let code =

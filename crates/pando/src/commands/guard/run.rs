@@ -16,6 +16,7 @@ use crate::plugins;
 
 /// Serves until stopped. The leases stay: the next guard takes them up.
 pub async fn run(args: GuardRun) -> Result<ExitCode, Failed> {
+    let stop = stopped();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let metrics = Arc::new(Metrics::default());
     // The folder is made before the socket in it.
@@ -43,16 +44,16 @@ pub async fn run(args: GuardRun) -> Result<ExitCode, Failed> {
         }
     };
     tokio::select! {
-        served = guardd::serve(listener, leases.clone(), access, stopped()) => served?,
+        served = guardd::serve(listener, leases.clone(), access, stop) => served?,
         scraped = scraping => scraped?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn leases(args: &GuardRun, clock: &Arc<dyn Clock>, metrics: &Arc<Metrics>) -> Result<Leases, Failed> {
-    let guard = Guard::new(plugins::registry(&args.host_dir, args.plugins.as_deref())?)
-        .with_host_keytabs(HostKeytabs(args.host_keytab.clone()));
-    let domains = args.domain.iter().fold(Domains::default(), |domains, place| domains.with(place.0.clone()));
+    let keytabs = HostKeytabs(args.host_keytab.clone());
+    let domains = domains(args, &keytabs)?;
+    let guard = Guard::new(plugins::registry(&args.host_dir, args.plugins.as_deref())?).with_host_keytabs(keytabs);
     let places = Places {
         identities: args.krb_dir.clone().unwrap_or_else(|| args.run_dir.join("krb")),
         records: args.run_dir.join("records"),
@@ -65,6 +66,17 @@ fn leases(args: &GuardRun, clock: &Arc<dyn Clock>, metrics: &Arc<Metrics>) -> Re
     std::fs::create_dir_all(&args.run_dir)
         .map_err(|error| format!("the folder {} cannot be made: {error}", args.run_dir.display()))?;
     Ok(Leases::resume(guard, domains, places, limits, clock.clone(), observer)?)
+}
+
+/// The domains that were named, and those that the host has joined.
+fn domains(args: &GuardRun, keytabs: &HostKeytabs) -> Result<Domains, Failed> {
+    let named = args.domain.iter().map(|place| place.0.clone());
+    let joined = keytabs.realms()?.into_iter().map(|realm| client::Domain::new(&realm));
+    let domains = named.chain(joined).fold(Domains::default(), Domains::with);
+    match domains.is_empty() {
+        true => Err("no domain is served: name one with --domain, or give the host's keytab with --host-keytab".into()),
+        false => Ok(domains),
+    }
 }
 
 /// The socket that systemd handed over, or one of our own.
