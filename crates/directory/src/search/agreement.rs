@@ -141,7 +141,7 @@ fn by_looking(domain: &TestDomain, text: &str) -> Vec<String> {
     let view = domain.directory.read().unwrap();
     let filter = filter_of(text);
     let filter = filter.as_filter();
-    let compiled = compile(&Compiler { view: &view }, &filter).unwrap();
+    let compiled = compile(&Compiler::new(&view), &filter).unwrap();
     let caller = Caller::system();
     let evaluator = Evaluator { view: &view, caller: &caller };
     let mut found = Vec::new();

@@ -4,6 +4,7 @@
 //! value that cannot be one of that attribute, is neither true nor false, and so never finds anything, not even by negation.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::cmp::Ordering;
 
 use schema::{AttrId, Attribute};
@@ -174,7 +175,9 @@ fn holds(kind: Kind, test: &Test<'_>, value: &[u8]) -> bool {
 
 /// Makes the parts of compiled filters.
 pub(crate) struct Compiler<'c> {
-    pub(crate) view: &'c View<'c>,
+    view: &'c View<'c>,
+    /// How many objects chains may still lead over.
+    chains: Cell<usize>,
 }
 
 /// `fANR` of `searchFlags`. MS-ADTS 2.2.9.
@@ -185,6 +188,10 @@ const BIT_OR: &str = "1.2.840.113556.1.4.804";
 const IN_CHAIN: &str = "1.2.840.113556.1.4.1941";
 
 impl<'c> Compiler<'c> {
+    pub(crate) fn new(view: &'c View<'c>) -> Self {
+        Self { view, chains: Cell::new(chain::MOST) }
+    }
+
     /// The attribute a filter names, when a filter may use it: secrets and most computed attributes it may not.
     fn attribute(&self, name: &str) -> Option<&'c Attribute> {
         let plain = name.split_once(';').map_or(name, |(plain, _)| plain);
@@ -281,7 +288,9 @@ impl<'c> Compiler<'c> {
             IN_CHAIN if matching::kind(attribute) == Kind::Name => match self.reference(attribute, value)? {
                 None => Node::Undefined,
                 Some(None) => leaf(attribute, Test::Nothing),
-                Some(Some((dnt, _))) => leaf(attribute, Test::OneOf(chain::all_that_reach(self.view, attribute, dnt)?)),
+                Some(Some((dnt, _))) => {
+                    leaf(attribute, Test::OneOf(chain::all_that_reach(self.view, attribute, dnt, &self.chains)?))
+                }
             },
             _ => Node::Undefined,
         })

@@ -22,7 +22,7 @@ impl View<'_> {
     /// When the base does not exist, the cookie is not one of ours, or the store is damaged.
     pub fn search(&self, caller: &Caller, search: &Search<'_>, sink: &mut dyn EntrySink) -> Result<SearchDone, Error> {
         let base = self.base(caller, search)?;
-        let filter = compile(&Compiler { view: self }, search.filter)?;
+        let filter = compile(&Compiler::new(self), search.filter)?;
         let after = search.page.map_or(Ok(None), |page| read_cookie(page.cookie))?;
         let mut walk = Walk {
             view: self,
@@ -50,7 +50,7 @@ impl View<'_> {
     pub fn compare(&self, caller: &Caller, dn: &ldap::Dn, attribute: &str, value: &[u8]) -> Result<bool, Error> {
         let object = Some(self.require(dn)?).filter(|object| caller.system || access::may_see(caller, object));
         let object = object.ok_or_else(|| Error::no_such_object(None))?;
-        let compiler = Compiler { view: self };
+        let compiler = Compiler::new(self);
         let evaluator = Evaluator { view: self, caller };
         let absent = || Error::no_such_attribute(win32::DS_NO_ATTRIBUTE_OR_VALUE, "the object has no such attribute");
         if evaluator.evaluate(&compiler.present(attribute), &object)? != Some(true) {

@@ -1,5 +1,7 @@
 //! Which attributes a search wants. RFC 4511 4.5.1.8, MS-ADTS 3.1.1.3.1.3.2 (range retrieval).
 
+use std::collections::HashSet;
+
 use schema::{Attribute, Schema};
 
 /// The attributes of every entry.
@@ -26,15 +28,20 @@ pub(crate) struct Range {
 }
 
 impl<'s> Selection<'s> {
-    /// What the client named. Names that are no attributes are passed over.
+    /// What the client named. Names that are no attributes are passed over, and so is an attribute named before: otherwise an entry
+    /// would be as large as a client likes (RFC 4511 4.5.1.8 asks clients not to).
     pub(crate) fn new(schema: &'s Schema, names: &[&str]) -> Self {
         let mut selection = Self { all: names.is_empty(), named: Vec::with_capacity(names.len()) };
+        let mut seen = HashSet::new();
         for name in names {
             match *name {
                 "*" => selection.all = true,
                 // Active Directory has no operational attributes in the sense of RFC 4512: it computes what is asked for by name.
                 "1.1" | "+" => {}
-                name => selection.named.extend(wanted(schema, name)),
+                name => {
+                    let wanted = wanted(schema, name).filter(|wanted| seen.insert(wanted.attribute.id));
+                    selection.named.extend(wanted);
+                }
             }
         }
         selection

@@ -335,3 +335,15 @@ fn those_who_may_not_read_do_not_find() {
         Err(error) => assert_eq!(error.code, ResultCode::NO_SUCH_OBJECT),
     }
 }
+
+#[test]
+fn an_attribute_that_is_named_many_times_comes_once() {
+    let domain = TestDomain::new();
+    domain.user_with("alice", vec![attribute("description", &["x"])]);
+    let entry = domain.entry("CN=alice,OU=People,DC=contoso,DC=com", &["description", "*", "DESCRIPTION", "2.5.4.13"]);
+    assert_eq!(entry.attributes.iter().filter(|(name, _)| name == "description").count(), 1);
+    domain.group("staff", &["CN=alice,OU=People,DC=contoso,DC=com"]);
+    let ranges = ["member;range=0-*", "member;range=0-0", "member", "member;range=0-5"];
+    let entry = domain.entry("CN=staff,OU=Groups,DC=contoso,DC=com", &ranges);
+    assert_eq!(entry.attributes.len(), 1);
+}
