@@ -8,6 +8,7 @@
 
 mod decisions;
 mod descriptors;
+mod protected;
 mod validated;
 
 use dtyp::{AccessMask, Guid, ObjectType, SecurityDescriptor, access_check};
@@ -18,6 +19,7 @@ use crate::{Caller, Error, Object};
 
 pub(crate) use decisions::{Decisions, Reading};
 pub(crate) use descriptors::{descriptor_for_child, descriptor_for_read, descriptor_for_write, descriptor_under};
+pub(crate) use protected::is_administrative;
 
 /// Whether the caller may know that the object is there: List Contents on the parent. (List Object alone counts only in the mode that
 /// `dSHeuristics` can set, MS-ADTS 5.1.3.3.6, which is off as in a new forest.)
@@ -80,7 +82,16 @@ fn may_delete_child(caller: &Caller, object: &Object<'_>) -> Result<bool, Error>
     let (Some(parent), Some(class)) = (object.view().object(object.parent())?, object.class()) else {
         return Ok(false);
     };
-    Ok(holds(caller, &parent, AccessMask::DELETE_CHILD, &class.schema_id_guid))
+    Ok(holds(caller, &parent, AccessMask::DELETE_CHILD, &class.schema_id_guid)
+        && protected::admits(caller, object, AccessMask::DELETE, &[]))
+}
+
+/// Whether an object may go together with what it stands beneath.
+pub(crate) fn check_delete_beneath(caller: &Caller, object: &Object<'_>) -> Result<(), Error> {
+    match caller.system || protected::admits(caller, object, AccessMask::DELETE, &[]) {
+        true => Ok(()),
+        false => Err(denied("an account or group that administers the domain is not deleted with the tree".to_owned())),
+    }
 }
 
 /// Whether the caller has an extended right on the object, such as Reset Password.
@@ -96,6 +107,7 @@ fn has(caller: &Caller, object: &Object<'_>, right: AccessMask, attribute: Optio
     let Some(descriptor) = descriptor_of(object) else { return false };
     let types = attribute.map(|attribute| decisions::types_of(object, attribute)).unwrap_or_default();
     access_check(&descriptor, &caller.token, right, &types, object.sid().as_ref()).is_granted()
+        && protected::admits(caller, object, right, &types)
 }
 
 /// Whether the caller has a right that is about a class of children, an extended right or a validated write.
@@ -103,6 +115,7 @@ fn holds(caller: &Caller, object: &Object<'_>, right: AccessMask, about: &Guid) 
     let Some(descriptor) = descriptor_of(object) else { return false };
     let types = [ObjectType { level: 0, guid: *about }];
     access_check(&descriptor, &caller.token, right, &types, object.sid().as_ref()).is_granted()
+        && protected::admits(caller, object, right, &types)
 }
 
 /// The object's descriptor; one that is missing or damaged grants nothing.

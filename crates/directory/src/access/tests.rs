@@ -247,3 +247,128 @@ fn objects_cannot_be_given_away() {
     denied(domain.directory.apply(&reader(), Update::Add { dn: dn(&format!("OU=x,{PEOPLE}")), attributes }));
     assert!(PEOPLE.ends_with(DOMAIN));
 }
+
+/// A domain whose OU of people lets a help desk do everything to the users in it.
+fn help_desk(domain: &TestDomain) -> Caller {
+    let desk = domain_sid().with_rid(4001).unwrap();
+    protect(domain, PEOPLE, &format!("D:(A;CI;GR;;;AU)(A;CI;GA;;;{desk})(A;CI;GA;;;BA)"));
+    caller(4000, &[Sid::AUTHENTICATED_USERS, desk])
+}
+
+#[test]
+fn who_administers_a_container_does_not_administer_the_administrators_in_it() {
+    let domain = TestDomain::new();
+    let desk = help_desk(&domain);
+    domain.user("bob");
+    domain.user("chief");
+    domain.group("inner", &["CN=chief,OU=People,DC=contoso,DC=com"]);
+    let operators = Attribute::new("objectSid", [Sid::BUILTIN.with_rid(548).unwrap().to_bytes()]);
+    let operators = vec![
+        attribute("objectClass", &["group"]),
+        attribute("sAMAccountName", &["Account Operators"]),
+        attribute("groupType", &["-2147483643"]),
+        attribute("member", &["CN=inner,OU=Groups,DC=contoso,DC=com"]),
+        operators,
+    ];
+    let group = format!("CN=Account Operators,{PEOPLE}");
+    domain.directory.apply(&Caller::system(), Update::Load(vec![(dn(&group), operators)])).unwrap();
+
+    let chief = "CN=chief,OU=People,DC=contoso,DC=com";
+    write(&domain, &desk, BOB, "description", "x").unwrap();
+    denied(write(&domain, &desk, chief, "description", "x"));
+    denied(domain.modify_as(&desk, &group, &[(ModificationKind::Add, "member", &[BOB])], false));
+    let password: Vec<u8> = "\"Correct-horse-1\"".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let reset = |name: &str| {
+        let attribute = Attribute::new("unicodePwd", [password.clone()]);
+        let changes = vec![Modification { kind: ModificationKind::Replace, attribute }];
+        domain.directory.apply(&desk, Update::Modify { dn: dn(name), changes, permissive: false, sd_flags: None })
+    };
+    reset(BOB).unwrap();
+    denied(reset(chief));
+    denied(domain.directory.apply(&desk, Update::Delete { dn: dn(chief), tree: false }));
+    denied(domain.directory.apply(&desk, Update::Delete { dn: dn(PEOPLE), tree: true }));
+    let own = sddl::parse("D:(A;;GA;;;AU)", &domain_sid(), &domain_sid()).unwrap().to_bytes().unwrap();
+    let changes = vec![Modification {
+        kind: ModificationKind::Replace,
+        attribute: Attribute::new("nTSecurityDescriptor", [own]),
+    }];
+    denied(
+        domain.directory.apply(&desk, Update::Modify { dn: dn(chief), changes, permissive: false, sd_flags: Some(4) }),
+    );
+
+    // Out of the group, the account is one like the others; administrators were never in question.
+    domain.modify(chief, &[(ModificationKind::Replace, "description", &["x"])]).unwrap();
+    domain.modify("CN=inner,OU=Groups,DC=contoso,DC=com", &[(ModificationKind::Delete, "member", &[chief])]).unwrap();
+    reset(chief).unwrap();
+}
+
+#[test]
+fn a_new_account_is_not_born_into_a_group() {
+    let domain = TestDomain::new();
+    let desk = help_desk(&domain);
+    let born = |group: &str| {
+        let attributes = vec![
+            attribute("objectClass", &["user"]),
+            attribute("sAMAccountName", &["eve"]),
+            attribute("primaryGroupID", &[group]),
+        ];
+        domain.directory.apply(&desk, Update::Add { dn: dn("CN=eve,OU=People,DC=contoso,DC=com"), attributes })
+    };
+    for group in ["512", "519", "515", "4001"] {
+        assert_eq!(born(group).unwrap_err().code, ldap::ResultCode::UNWILLING_TO_PERFORM, "{group}");
+    }
+    born("513").unwrap();
+}
+
+#[test]
+fn nobody_writes_a_history_of_other_sids_and_only_administrators_delegate() {
+    let domain = TestDomain::new();
+    let desk = help_desk(&domain);
+    domain.user("bob");
+    let sid = Attribute::new("sIDHistory", [domain_sid().with_rid(512).unwrap().to_bytes()]);
+    let changes =
+        |attribute: &Attribute| vec![Modification { kind: ModificationKind::Add, attribute: attribute.clone() }];
+    for caller in [&desk, &TestDomain::admin()] {
+        let update = Update::Modify { dn: dn(BOB), changes: changes(&sid), permissive: false, sd_flags: None };
+        assert!(domain.directory.apply(caller, update).is_err());
+        let attributes = vec![attribute("objectClass", &["user"]), attribute("sAMAccountName", &["eve"]), sid.clone()];
+        assert!(
+            domain.directory.apply(caller, Update::Add { dn: dn(&format!("CN=eve,{PEOPLE}")), attributes }).is_err()
+        );
+    }
+    denied(write(&domain, &desk, BOB, "msDS-AllowedToDelegateTo", "ldap/dc1.contoso.com"));
+    write(&domain, &TestDomain::admin(), BOB, "msDS-AllowedToDelegateTo", "http/web").unwrap();
+}
+
+#[test]
+fn who_may_write_service_names_takes_no_service_of_a_host_over() {
+    let domain = TestDomain::new();
+    let desk = help_desk(&domain);
+    domain.user("bob");
+    let server = vec![
+        attribute("objectClass", &["computer"]),
+        attribute("sAMAccountName", &["FILES$"]),
+        attribute("servicePrincipalName", &["HOST/files.contoso.com", "http/other"]),
+    ];
+    domain.add(&format!("CN=files,{PEOPLE}"), server).unwrap();
+    for name in ["cifs/files.contoso.com", "CIFS/FILES.contoso.com", "host/OTHER"] {
+        let refused = write(&domain, &desk, BOB, "servicePrincipalName", name).unwrap_err();
+        assert_eq!(refused.code, ldap::ResultCode::CONSTRAINT_VIOLATION, "{name}");
+    }
+    write(&domain, &desk, BOB, "servicePrincipalName", "MSSQLSvc/files.contoso.com").unwrap();
+    write(&domain, &TestDomain::admin(), BOB, "servicePrincipalName", "http/files.contoso.com").unwrap();
+}
+
+#[test]
+fn a_computer_does_not_take_the_name_of_another_without_its_dollar_sign() {
+    let domain = TestDomain::new();
+    let desk = help_desk(&domain);
+    let add = |name: &str| {
+        let attributes = vec![attribute("objectClass", &["computer"]), attribute("sAMAccountName", &[name])];
+        domain.directory.apply(&desk, Update::Add { dn: dn(&format!("CN=x,{PEOPLE}")), attributes })
+    };
+    assert_eq!(add("DC1").unwrap_err().code, ldap::ResultCode::UNWILLING_TO_PERFORM);
+    add("X$").unwrap();
+    let renamed = write(&domain, &desk, &format!("CN=x,{PEOPLE}"), "sAMAccountName", "DC1").unwrap_err();
+    assert_eq!(renamed.code, ldap::ResultCode::UNWILLING_TO_PERFORM);
+}

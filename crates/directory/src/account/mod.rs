@@ -6,6 +6,7 @@
 //! MS-ADTS 5.1.1.1 (binds), MS-SAMR 3.1.1.8 (passwords), MS-KILE 3.1.1.2 (salts).
 
 mod credentials;
+mod host_services;
 mod hours;
 mod logon;
 mod names;
@@ -22,11 +23,14 @@ use crate::{Caller, Draft, Error, Object, View, gmsa};
 
 pub use credentials::{AccountKey, Keys};
 pub(crate) use credentials::{PasswordKeys, set};
+pub use host_services::HOST_SERVICES;
 pub use hours::LogonHours;
 pub use logon::{LogonFailure, authenticate};
 pub use names::find;
+pub(crate) use names::{is_own, own_names};
 pub(crate) use password::{domain_name, salt};
 pub(crate) use prepared::{Prepared, prepare, sets_password};
+pub(crate) use token::members_of;
 pub use token::token;
 
 /// The keys of an account, current and previous: those in force now.

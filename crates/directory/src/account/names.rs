@@ -51,17 +51,21 @@ fn by_attribute(view: &View<'_>, attribute: &str, value: &str) -> Result<Option<
 }
 
 /// Whether a domain's name, DNS or NetBIOS, is this domain's.
-fn is_own(view: &View<'_>, domain: &str) -> Result<bool, Error> {
+pub(crate) fn is_own(view: &View<'_>, domain: &str) -> Result<bool, Error> {
     let dns = domain_name(view)?;
-    if domain.eq_ignore_ascii_case(&dns) {
-        return Ok(true);
-    }
-    // Where no partition says it, as before a domain is complete, it is the first label.
-    let netbios = match netbios_name(view)? {
-        Some(name) => name,
-        None => dns.split('.').next().unwrap_or_default().to_owned(),
-    };
-    Ok(domain.eq_ignore_ascii_case(&netbios))
+    Ok(domain.eq_ignore_ascii_case(&dns) || domain.eq_ignore_ascii_case(&netbios(view, &dns)?))
+}
+
+/// The domain's names, DNS and NetBIOS.
+pub(crate) fn own_names(view: &View<'_>) -> Result<[String; 2], Error> {
+    let dns = domain_name(view)?;
+    let netbios = netbios(view, &dns)?;
+    Ok([dns, netbios])
+}
+
+/// Where no partition says it, as before a domain is complete, it is the first label.
+fn netbios(view: &View<'_>, dns: &str) -> Result<String, Error> {
+    Ok(netbios_name(view)?.unwrap_or_else(|| dns.split('.').next().unwrap_or_default().to_owned()))
 }
 
 /// What the partitions container calls the domain. MS-ADTS 6.1.1.2.1.1.3 (nETBIOSName).

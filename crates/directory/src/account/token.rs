@@ -22,7 +22,7 @@ pub fn token(view: &View<'_>, account: Dnt) -> Result<Token, Error> {
 }
 
 /// The SIDs of every group an object is in, directly or through others, its primary group first among them.
-pub(super) fn members_of(view: &View<'_>, object: &Object<'_>) -> Result<Vec<Sid>, Error> {
+pub(crate) fn members_of(view: &View<'_>, object: &Object<'_>) -> Result<Vec<Sid>, Error> {
     let id = |name: &str| view.schema().attribute(name).map(|attribute| attribute.id);
     let Some(member_of) = id("memberOf") else { return Ok(Vec::new()) };
     let mut seen = BTreeSet::new();

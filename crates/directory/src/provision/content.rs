@@ -4,13 +4,18 @@ use dtyp::{Sid, rid, sddl};
 use ldap::Dn;
 
 use super::{Names, text, texts};
-use crate::{Attribute, Error};
+use crate::{Attribute, Error, access};
 
 type Objects = Vec<(Dn, Vec<Attribute>)>;
 
 /// Who may do what in a naming context unless an object says otherwise: administrators everything, who has authenticated reads.
 const HEAD_DESCRIPTOR: &str =
     "O:BAG:BAD:(A;CI;GA;;;SY)(A;CI;GA;;;DA)(A;CI;GA;;;EA)(A;CI;GA;;;BA)(A;CI;RPLCLORC;;;AU)(A;;RP;;;ED)";
+
+/// Who may change what administers the domain: administrators, and everybody their own password. Held by AdminSDHolder, which has a say
+/// in every write to such an account or group, and worn by those that are there from the beginning. MS-ADTS 3.1.1.6.1.
+const PROTECTED_DESCRIPTOR: &str = "O:DAG:DAD:PAI(A;;GA;;;SY)(A;;GA;;;BA)(A;;GA;;;DA)(A;;GA;;;EA)(A;;RPLCLORC;;;AU)\
+    (OA;;CR;ab721a53-1e2f-11d0-9819-00aa0040529b;;WD)(OA;;CR;ab721a53-1e2f-11d0-9819-00aa0040529b;;PS)";
 
 /// Windows Server 2016, the highest level there is before 2025. MS-ADTS 6.1.4.2.
 const FUNCTIONAL_LEVEL: &str = "7";
@@ -20,7 +25,7 @@ pub(super) fn head(names: &Names, sid: &Sid) -> Result<(Dn, Vec<Attribute>), Err
     let attributes = vec![
         text("instanceType", "5"),
         Attribute::new("objectSid", [sid.to_bytes()]),
-        descriptor(sid)?,
+        descriptor(HEAD_DESCRIPTOR, sid)?,
         text("msDS-Behavior-Version", FUNCTIONAL_LEVEL),
         text("minPwdLength", "7"),
         text("pwdProperties", "1"),
@@ -63,18 +68,28 @@ pub(super) fn references(names: &Names) -> Result<Vec<Attribute>, Error> {
     ])
 }
 
-fn descriptor(sid: &Sid) -> Result<Attribute, Error> {
-    let parsed = sddl::parse(HEAD_DESCRIPTOR, sid, sid).and_then(|descriptor| descriptor.to_bytes());
+fn descriptor(text: &str, sid: &Sid) -> Result<Attribute, Error> {
+    let parsed = sddl::parse(text, sid, sid).and_then(|descriptor| descriptor.to_bytes());
     Ok(Attribute::new(
         "nTSecurityDescriptor",
-        [parsed.map_err(|_| Error::damaged("the heads' descriptor is malformed"))?],
+        [parsed.map_err(|_| Error::damaged("a descriptor of a new domain is malformed"))?],
     ))
+}
+
+/// What marks an account or group that administers the domain. MS-ADTS 3.1.1.6.1.
+fn protected(sid: &Sid) -> Result<[Attribute; 2], Error> {
+    Ok([descriptor(PROTECTED_DESCRIPTOR, sid)?, text("adminCount", "1")])
 }
 
 /// The heads of the other two naming contexts.
 pub(super) fn contexts(names: &Names, sid: &Sid) -> Result<Objects, Error> {
-    let head =
-        || Ok::<_, Error>(vec![text("instanceType", "13"), descriptor(sid)?, text("showInAdvancedViewOnly", "TRUE")]);
+    let head = || {
+        Ok::<_, Error>(vec![
+            text("instanceType", "13"),
+            descriptor(HEAD_DESCRIPTOR, sid)?,
+            text("showInAdvancedViewOnly", "TRUE"),
+        ])
+    };
     let mut schema = head()?;
     schema.push(text("objectVersion", &schema::OBJECT_VERSION.to_string()));
     Ok(vec![names.object(&names.configuration, "configuration", head()?)?, names.object(&names.schema, "dMD", schema)?])
@@ -82,9 +97,9 @@ pub(super) fn contexts(names: &Names, sid: &Sid) -> Result<Objects, Error> {
 
 /// Containers, groups and accounts.
 pub(super) fn everything_else(names: &Names, sid: &Sid) -> Result<Objects, Error> {
-    let mut all = containers(names)?;
+    let mut all = containers(names, sid)?;
     all.extend(configuration(names)?);
-    all.extend(builtin_groups(names)?);
+    all.extend(builtin_groups(names, sid)?);
     all.extend(domain_groups(names, sid)?);
     all.extend(accounts(names, sid)?);
     Ok(all)
@@ -94,7 +109,7 @@ fn critical() -> Attribute {
     text("isCriticalSystemObject", "TRUE")
 }
 
-fn containers(names: &Names) -> Result<Objects, Error> {
+fn containers(names: &Names, sid: &Sid) -> Result<Objects, Error> {
     let base = &names.base;
     let container = |name: &str, class: &str| names.object(&format!("{name},{base}"), class, vec![critical()]);
     let hidden = |name: &str, class: &str| {
@@ -117,7 +132,11 @@ fn containers(names: &Names) -> Result<Objects, Error> {
             "builtinDomain",
             vec![critical(), Attribute::new("objectSid", [Sid::BUILTIN.to_bytes()])],
         )?,
-        hidden("CN=AdminSDHolder,CN=System", "container")?,
+        names.object(
+            &format!("CN=AdminSDHolder,CN=System,{base}"),
+            "container",
+            vec![critical(), text("showInAdvancedViewOnly", "TRUE"), descriptor(PROTECTED_DESCRIPTOR, sid)?],
+        )?,
         hidden("CN=Password Settings Container,CN=System", "msDS-PasswordSettingsContainer")?,
     ])
 }
@@ -205,11 +224,14 @@ const GLOBAL: &str = "-2147483646";
 const LOCAL: &str = "-2147483644";
 const UNIVERSAL: &str = "-2147483640";
 
-fn builtin_groups(names: &Names) -> Result<Objects, Error> {
+fn builtin_groups(names: &Names, domain: &Sid) -> Result<Objects, Error> {
     let all = BUILTIN.iter().map(|(rid, name, members)| {
         let sid = Sid::BUILTIN.with_rid(*rid).map_err(|_| Error::damaged("a built-in SID is too long"))?;
         let mut more = vec![Attribute::new("objectSid", [sid.to_bytes()]), text("groupType", BUILTIN_LOCAL)];
         more.extend([text("sAMAccountName", name), critical(), text("systemFlags", "-1946157056")]);
+        if access::is_administrative(&sid) {
+            more.extend(protected(domain)?);
+        }
         if !members.is_empty() {
             more.push(texts(
                 "member",
@@ -256,6 +278,9 @@ fn with_rid(sid: &Sid, rid: u32) -> Result<Attribute, Error> {
 fn domain_groups(names: &Names, sid: &Sid) -> Result<Objects, Error> {
     let all = GROUPS.iter().map(|(rid, name, scope, members)| {
         let mut more = vec![with_rid(sid, *rid)?, text("sAMAccountName", name), text("groupType", scope), critical()];
+        if sid.with_rid(*rid).is_ok_and(|sid| access::is_administrative(&sid)) {
+            more.extend(protected(sid)?);
+        }
         if !members.is_empty() {
             more.push(texts(
                 "member",
@@ -279,6 +304,9 @@ fn accounts(names: &Names, sid: &Sid) -> Result<Objects, Error> {
     };
     let mut krbtgt = account(rid::KRBTGT, "krbtgt", "514", "513")?;
     krbtgt.extend([text("servicePrincipalName", "kadmin/changepw"), text("showInAdvancedViewOnly", "TRUE")]);
+    krbtgt.extend(protected(sid)?);
+    let mut administrator = account(rid::ADMINISTRATOR, "Administrator", "66048", "513")?;
+    administrator.extend(protected(sid)?);
     let computer = names.dc_name.to_ascii_uppercase();
     let host = format!("{}.{}", names.dc_name, names.domain);
     let mut dc = account(rid::FIRST_ALLOCATED, &format!("{computer}$"), "532480", "516")?;
@@ -289,11 +317,7 @@ fn accounts(names: &Names, sid: &Sid) -> Result<Objects, Error> {
         text("operatingSystem", "Pando"),
     ]);
     Ok(vec![
-        names.object(
-            &names.user("Administrator"),
-            "user",
-            account(rid::ADMINISTRATOR, "Administrator", "66048", "513")?,
-        )?,
+        names.object(&names.user("Administrator"), "user", administrator)?,
         names.object(&names.user("Guest"), "user", account(rid::GUEST, "Guest", "66082", "514")?)?,
         names.object(&names.user("krbtgt"), "user", krbtgt)?,
         names.object(&names.dc(), "computer", dc)?,

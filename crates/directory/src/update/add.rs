@@ -84,7 +84,12 @@ pub(super) fn build(
     name(planner, &mut draft, place.rdn)?;
     complete(planner, &mut draft, class)?;
     if let Some(principal) = Principal::of(&draft) {
+        let asked = draft.integer(planner.known().primary_group_id).filter(|_| !planner.caller.system);
+        if asked.is_some() {
+            draft.set(planner.known().primary_group_id, Vec::new());
+        }
         planner.complete_principal(&mut draft, principal)?;
+        planner.check_first_group(&draft, asked)?;
         if gmsa::is_derived(|class| draft.is_a(class)) {
             // A password that came along is dropped, as Active Directory does.
             gmsa::created(planner.view, &mut draft)?;
@@ -145,6 +150,7 @@ fn take(planner: &Planner<'_>, draft: &mut Draft, given: &Attribute, special: &m
                 format!("{name} is not written by clients; passwords go to unicodePwd"),
             ));
         }
+        planner.check_trust(attribute)?;
         if attribute.system_only && !CHOSEN_ONCE.contains(&&**name) && attribute.id != known.instance_type {
             return Err(Error::constraint(
                 win32::DS_CANT_ADD_SYSTEM_ONLY,

@@ -80,6 +80,7 @@ pub(super) fn plan(planner: &mut Planner<'_>, dn: &Dn, tree: bool) -> Result<(),
     for dnt in beneath.into_iter().rev().chain([object.dnt()]) {
         let Some(each) = planner.view.object(dnt)? else { continue };
         check_deletable(planner, &each)?;
+        access::check_delete_beneath(planner.caller, &each)?;
         let draft = tombstone(planner, &each, graveyard)?;
         planner.drafts.push(draft);
     }

@@ -79,6 +79,9 @@ fn step(
         return descriptor(planner, object, draft, change, options);
     }
     check_writable(planner, draft, attribute)?;
+    if !change.attribute.values.is_empty() && change.kind != ModificationKind::Delete {
+        planner.check_trust(attribute)?;
+    }
     access::check_write(planner.caller, object, attribute, &change.attribute.values)?;
     match attribute.link_id {
         Some(_) => links(planner, draft, attribute, change, options),

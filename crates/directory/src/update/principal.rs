@@ -10,8 +10,8 @@ use schema::AttrId;
 
 use super::Planner;
 use super::draft::{Draft, LinkEdit};
-use crate::error::win32;
-use crate::{Error, Problem, gmsa};
+use crate::error::{printable, win32};
+use crate::{Error, Problem, account, gmsa};
 
 /// The bits of `userAccountControl`. MS-ADTS 2.2.16.
 #[allow(missing_docs, reason = "the names are the documentation")]
@@ -149,6 +149,11 @@ impl Planner<'_> {
                 win32::INVALID_ACCOUNT_NAME,
                 "problem 22 (Invalid argument): this cannot be an account's name",
             ));
+        }
+        if draft.is_a("computer") && !name.ends_with('$') && !self.caller.token.contains(&Sid::BUILTIN_ADMINISTRATORS) {
+            // Without it, a computer could take the name that others leave the `$` away from.
+            let comment = "the sAMAccountName of a computer ends in $";
+            return Err(Error::account(ResultCode::UNWILLING_TO_PERFORM, win32::INVALID_ACCOUNT_NAME, comment));
         }
         if self.view.find(id, name.as_bytes())?.iter().any(|other| *other != draft.dnt())
             || self.taken_here(draft, name)
@@ -312,6 +317,35 @@ impl Planner<'_> {
         Ok(())
     }
 
+    /// A new account is a member of nothing, so its primary group is the usual one, whoever asks for another. MS-SAMR 3.1.1.8.2.
+    pub(crate) fn check_first_group(&self, draft: &Draft, asked: Option<i64>) -> Result<(), Error> {
+        match asked.is_none() || asked == draft.integer(self.known().primary_group_id) {
+            true => Ok(()),
+            false => Err(Error::unwilling(
+                win32::MEMBER_NOT_IN_ALIAS,
+                "the primary group must be one the account is a member of, and a new account is a member of none",
+            )),
+        }
+    }
+
+    /// What makes an account stand for others is not given like other attributes: another's SIDs by nobody over LDAP (MS-ADTS
+    /// 3.1.1.5.3.2), services that it may act at for others by administrators (`SeEnableDelegationPrivilege`).
+    pub(crate) fn check_trust(&self, attribute: &schema::Attribute) -> Result<(), Error> {
+        let is_admin = self.caller.token.contains(&Sid::BUILTIN_ADMINISTRATORS);
+        match &*attribute.name {
+            _ if self.caller.system => Ok(()),
+            "sIDHistory" => Err(Error::insufficient_access(
+                win32::ACCESS_DENIED,
+                "sIDHistory is written when an account is migrated, and not over LDAP",
+            )),
+            "msDS-AllowedToDelegateTo" if !is_admin => Err(Error::insufficient_access(
+                win32::ACCESS_DENIED,
+                "only administrators let an account act for others",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// The group whose SID is the account's domain and this relative identifier.
     fn group_of(&self, draft: &Draft, rid: Option<i64>) -> Result<Option<crate::Dnt>, Error> {
         let sid = draft.values(self.known().object_sid).first().and_then(|value| Sid::from_bytes(value).ok());
@@ -350,6 +384,62 @@ impl Planner<'_> {
             for value in draft.values(id).iter().filter(|value| !had.contains(value)) {
                 if self.view.find(id, value)?.iter().any(|other| *other != draft.dnt()) {
                     return Err(Error::constraint(code, "another account has this principal name"));
+                }
+            }
+        }
+        self.check_implicit_names(draft)?;
+        self.check_service_aliases(draft)
+    }
+
+    /// `account@domain` is every account's, whether it is written in `userPrincipalName` or not: nobody else takes it.
+    fn check_implicit_names(&self, draft: &Draft) -> Result<(), Error> {
+        let known = self.known();
+        let taken = |comment| Err(Error::constraint(win32::DS_UPN_VALUE_NOT_UNIQUE_IN_FOREST, comment));
+        let others = |id, name: &str| {
+            let found = self.view.find(id, name.as_bytes())?;
+            Ok::<_, Error>(found.iter().any(|other| *other != draft.dnt()))
+        };
+        let changed = |id| draft.text(id).filter(|_| draft.stored.get(&id) != draft.fields.get(&id));
+        if let Some((account, domain)) = changed(known.user_principal_name).and_then(|name| name.rsplit_once('@'))
+            && account::is_own(self.view, domain)?
+            && others(known.sam_account_name, account)?
+        {
+            return taken("the principal name is another account's: its account name in this domain");
+        }
+        if let Some(name) = changed(known.sam_account_name).filter(|_| !self.caller.system) {
+            for domain in account::own_names(self.view)? {
+                if others(known.user_principal_name, &format!("{name}@{domain}"))? {
+                    return taken("the account name, in this domain, is the principal name of another account");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `host/server` stands for `cifs/server` and others: who names one of these on another account takes a service over, which is for
+    /// administrators to decide. MS-ADTS 3.1.1.3.1.1.5 (sPNMappings).
+    fn check_service_aliases(&self, draft: &Draft) -> Result<(), Error> {
+        let id = self.known().service_principal_name;
+        if self.caller.system || self.caller.token.contains(&Sid::BUILTIN_ADMINISTRATORS) {
+            return Ok(());
+        }
+        let had = draft.stored.get(&id).map_or(&[][..], Vec::as_slice);
+        for value in draft.values(id).iter().filter(|value| !had.contains(value)) {
+            let Some((class, host)) = std::str::from_utf8(value).ok().and_then(|name| name.split_once('/')) else {
+                continue;
+            };
+            let class = class.to_ascii_lowercase();
+            let aliases: &[&str] = match &*class {
+                "host" => account::HOST_SERVICES,
+                class if account::HOST_SERVICES.binary_search(&class).is_ok() => &["host"],
+                _ => &[],
+            };
+            for alias in aliases {
+                let same = format!("{alias}/{host}");
+                if self.view.find(id, same.as_bytes())?.iter().any(|other| *other != draft.dnt()) {
+                    let comment =
+                        format!("another account has {}, which stands for this service too", printable(&same));
+                    return Err(Error::constraint(win32::DS_SPN_VALUE_NOT_UNIQUE_IN_FOREST, comment));
                 }
             }
         }

@@ -441,3 +441,22 @@ fn the_primary_group_is_one_of_the_accounts_groups() {
     assert_eq!(code(domain.modify(staff_dn, &[(Add, "member", &[&alice()])])), ResultCode::ENTRY_ALREADY_EXISTS);
     assert_eq!(domain.directory.read().unwrap().check().unwrap(), Vec::<String>::new());
 }
+
+#[test]
+fn the_name_that_every_account_has_in_the_domain_is_nobody_elses_principal_name() {
+    let domain = TestDomain::new();
+    domain.user("alice");
+    domain.user_with("bob", vec![attribute("userPrincipalName", &["robert@contoso.com"])]);
+    let bob = format!("CN=bob,{PEOPLE}");
+    for name in ["alice@contoso.com", "ALICE@CONTOSO.COM", "alice@contoso"] {
+        let set = domain.modify(&bob, &[(Replace, "userPrincipalName", &[name])]);
+        assert_eq!(code(set), ResultCode::CONSTRAINT_VIOLATION, "{name}");
+    }
+    domain.modify(&bob, &[(Replace, "userPrincipalName", &["alice@example.com"])]).unwrap();
+    domain.modify(&bob, &[(Replace, "userPrincipalName", &["robert@contoso.com"])]).unwrap();
+    let taken = domain.modify(&alice(), &[(Replace, "sAMAccountName", &["Robert"])]);
+    assert_eq!(code(taken), ResultCode::CONSTRAINT_VIOLATION);
+    let attributes = vec![attribute("objectClass", &["user"]), attribute("sAMAccountName", &["robert"])];
+    assert_eq!(code(domain.add(&format!("CN=eve,{PEOPLE}"), attributes)), ResultCode::CONSTRAINT_VIOLATION);
+    domain.modify(&alice(), &[(Replace, "userPrincipalName", &["alice@contoso.com"])]).unwrap();
+}

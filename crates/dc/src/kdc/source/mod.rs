@@ -10,6 +10,7 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use directory::account::HOST_SERVICES;
 use directory::{Directory, Dnt, Usn, View};
 use dtyp::FileTime;
 use kerberos::PrincipalName;
@@ -20,63 +21,6 @@ use account::Reader;
 
 /// How many accounts are remembered of each kind.
 const REMEMBERED: usize = 1 << 14;
-
-/// The services that every computer has under the name `host`. MS-ADTS 3.1.1.3.1.1.5 (sPNMappings), in alphabetical order.
-const HOST_SERVICES: &[&str] = &[
-    "alerter",
-    "appmgmt",
-    "browser",
-    "cifs",
-    "cisvc",
-    "clipsrv",
-    "dcom",
-    "dhcp",
-    "dmserver",
-    "dns",
-    "dnscache",
-    "eventlog",
-    "eventsystem",
-    "fax",
-    "http",
-    "ias",
-    "iisadmin",
-    "mcsvc",
-    "messenger",
-    "msdtc",
-    "msiserver",
-    "netdde",
-    "netddedsm",
-    "netlogon",
-    "netman",
-    "nmagent",
-    "oakley",
-    "plugplay",
-    "policyagent",
-    "protectedstorage",
-    "rasman",
-    "remoteaccess",
-    "replicator",
-    "rpc",
-    "rpclocator",
-    "rpcss",
-    "rsvp",
-    "samss",
-    "scardsvr",
-    "scesrv",
-    "schedule",
-    "scm",
-    "seclogon",
-    "snmp",
-    "spooler",
-    "tapisrv",
-    "time",
-    "trksvr",
-    "trkwks",
-    "ups",
-    "w3svc",
-    "wins",
-    "www",
-];
 
 /// The accounts of a directory.
 pub(crate) struct DirectoryPrincipals {
