@@ -11,6 +11,7 @@ use kerberos::pac::Pac;
 
 use super::facts::Facts;
 use super::logon::{Logon, LogonFailure, Principal};
+use crate::outside::Outside;
 
 /// How many principals are remembered: as many as the KDC remembers accounts.
 const REMEMBERED: usize = 1 << 14;
@@ -108,11 +109,12 @@ impl Accounts {
     }
 }
 
-/// Whom a ticket speaks for: the SID in its PAC, which does not change when an account is renamed; without one, the client's name.
+/// Whom a ticket speaks for: the SID in its PAC. A ticket without one says a name only, which may be another account's by now, and
+/// which need not lead here to the account that it led the KDC to; it speaks for nobody.
 fn find(view: &View<'_>, accepted: &Accepted) -> Result<Option<Dnt>, LogonFailure> {
     let Some(pac) = &accepted.pac else {
-        let name = format!("{}@{}", accepted.client, accepted.client_realm);
-        return account::find(view, &name).map_err(unavailable);
+        tracing::info!(client = %Outside(&accepted.client), "a ticket without a PAC: the client asked the KDC for none");
+        return Err(LogonFailure::WRONG);
     };
     let malformed = |_| LogonFailure::MALFORMED;
     let pac = Pac::decode(pac).map_err(malformed)?;
@@ -213,8 +215,9 @@ mod tests {
         assert_eq!(keys.len(), 1);
         let environment = scene.server.server.directory.environment();
         let now = environment.clock.now();
-        let bind = |client: &str| {
-            let ticket = scene.server.ticket_under(client, &keys[0]);
+        let bind_with = |client: &str, pac: Option<u32>| {
+            let pac = pac.map(|rid| scene.server.pac(rid, &keys[0]));
+            let ticket = scene.server.ticket_under(client, &keys[0], pac);
             let (_, token) = Initiator::start(&ticket, InitiatorOptions::default(), now, &*environment.random).unwrap();
             let lookup = |service: &PrincipalName, realm: &str, etype: Etype, kvno: Option<u32>| {
                 scene.accounts.service_keys(service, realm, etype, kvno)
@@ -229,8 +232,12 @@ mod tests {
             };
             scene.accounts.ticket(&accept(&token, &options).unwrap())
         };
+        let alice = scene.accounts.simple("alice", b"Wonder-1and").unwrap().caller.token.user().rid();
+        let bind = |client: &str| bind_with(client, alice);
         assert_eq!(&*bind("alice").unwrap().name, r"CONTOSO\alice");
-        assert_eq!(bind("nobody").unwrap_err(), LogonFailure::NO_SUCH_USER);
+        assert_eq!(&*bind("whatever she was called").unwrap().name, r"CONTOSO\alice");
+        assert_eq!(bind_with("alice", Some(99_999)).unwrap_err(), LogonFailure::NO_SUCH_USER);
+        assert_eq!(bind_with("alice", None).unwrap_err(), LogonFailure::WRONG, "a name alone proves nothing");
         scene.modify("alice", ModificationKind::Replace, "userAccountControl", "514");
         assert_eq!(bind("alice").unwrap_err(), LogonFailure::DISABLED);
     }

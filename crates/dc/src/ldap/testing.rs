@@ -11,6 +11,7 @@ use kerberos::ccache::Credential;
 use kerberos::crypto::{Etype, Key};
 use kerberos::gss::Accepted;
 use kerberos::messages::{EncTicketPart, EncryptedData, Ticket, usage};
+use kerberos::pac::{Extra, LogonInfo, PacBuilder};
 use ldap::client::{self, Request, Response};
 use ldap::message::Scope;
 use ldap::{Control, FilterBuf};
@@ -142,11 +143,18 @@ impl TestServer {
 
     /// A ticket of the administrator for this server.
     pub(crate) fn ticket(&self, client: &str) -> Credential {
-        self.ticket_under(client, &self.service_key)
+        self.ticket_under(client, &self.service_key, None)
+    }
+
+    /// What a KDC says of an account, for a service with this key.
+    pub(crate) fn pac(&self, rid: u32, service_key: &Key) -> Vec<u8> {
+        let info = LogonInfo { user_id: rid, logon_domain_id: Some(domain_sid()), ..LogonInfo::default() };
+        let kdc_key = Key::random(Etype::Aes256, &SystemRandom);
+        PacBuilder::new().logon_info(&info).sign(service_key, &kdc_key, Extra::default())
     }
 
     /// The same, sealed under a key of the service.
-    pub(crate) fn ticket_under(&self, client: &str, service_key: &Key) -> Credential {
+    pub(crate) fn ticket_under(&self, client: &str, service_key: &Key, pac: Option<Vec<u8>>) -> Credential {
         let now = FileTime::from_unix(1_767_225_600, 0);
         let end = now.saturating_add(Duration::from_secs(36_000));
         let key = Key::random(Etype::Aes256, &SystemRandom);
@@ -162,7 +170,7 @@ impl TestServer {
             start_time: None,
             end_time: end.into(),
             renew_till: None,
-            authorization_data: Vec::new(),
+            authorization_data: pac.map(EncTicketPart::wrap_pac).unwrap_or_default(),
         };
         let sealed = service_key.encrypt(usage::TICKET, &part.encode(), &SystemRandom);
         let enc_part = EncryptedData::new(Etype::Aes256, Some(1), sealed);
