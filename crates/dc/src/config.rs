@@ -38,7 +38,7 @@ pub struct Limits {
     pub max_connections: usize,
     /// `MaxReceiveBuffer`: the largest request of somebody who has bound.
     pub max_receive: usize,
-    /// The largest request before that: a bind with a Kerberos ticket fits with ease.
+    /// The largest request before that: a bind with the largest Kerberos ticket of Windows (`MaxTokenSize`, 65,535) fits.
     pub max_receive_unbound: usize,
     /// How many updates of one connection may be under way at once.
     pub max_updates: usize,
@@ -56,7 +56,7 @@ impl Default for Limits {
             initial_receive: Duration::from_secs(120),
             max_connections: 5000,
             max_receive: 10 << 20,
-            max_receive_unbound: 256 << 10,
+            max_receive_unbound: 80 << 10,
             max_updates: 64,
             max_long_searches: 8,
         }

@@ -138,6 +138,11 @@ impl Session {
         self.bound.is_some()
     }
 
+    /// Whether a part of a message has arrived, and its end has not.
+    pub(crate) fn is_within_message(&self) -> bool {
+        !self.received.unread().is_empty() || !self.opened.unread().is_empty()
+    }
+
     /// Whether updates are under way.
     pub(crate) fn has_updates(&self) -> bool {
         self.updates > 0

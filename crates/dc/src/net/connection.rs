@@ -62,14 +62,19 @@ impl Connection {
     pub(crate) async fn serve(mut self) -> io::Result<()> {
         let idle = sleep_until(Instant::now() + self.limits.initial_receive);
         tokio::pin!(idle);
-        let mut last_heard = Instant::now();
+        let (mut last_heard, mut heard) = (Instant::now(), false);
         loop {
             match self.session.advance() {
                 Then::Receive => {
                     self.send().await?;
+                    // Before a bind, a request counts when all of it is there: a byte now and then keeps no connection.
+                    if heard && (self.session.is_bound() || !self.session.is_within_message()) {
+                        last_heard = Instant::now();
+                    }
+                    heard = false;
                     match self.event(idle.as_mut(), last_heard).await? {
                         Event::Received(0) => return self.goodbye().await,
-                        Event::Received(_) => last_heard = Instant::now(),
+                        Event::Received(_) => heard = true,
                         Event::Finished(finished) => self.session.finished(finished),
                         Event::Idle => return self.disconnect("the connection was idle for too long").await,
                         Event::Shutdown => return self.disconnect("the server is stopping").await,

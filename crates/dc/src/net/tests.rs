@@ -118,6 +118,22 @@ async fn who_says_nothing_is_let_go() {
 }
 
 #[tokio::test]
+async fn who_sends_a_first_request_byte_by_byte_is_let_go() {
+    let limits = Limits { initial_receive: Duration::from_millis(100), ..Limits::default() };
+    let served = serve(limits).await;
+    let mut slow = connect(served.running.ldap[0]).await;
+    let whole = client::encode(7, &Request::BindSimple { name: &"x".repeat(1000), password: b"x" }, &[]);
+    for byte in &whole[..whole.len() - 1] {
+        let wait = Duration::from_millis(5);
+        match tokio::time::timeout(wait, slow.read(&mut [0; 200])).await {
+            Ok(_) => return,
+            Err(_) => slow.write_all(&[*byte]).await.unwrap(),
+        }
+    }
+    panic!("the server waits for as long as somebody likes");
+}
+
+#[tokio::test]
 async fn there_are_no_more_connections_than_there_may_be() {
     let served = serve(Limits { max_connections: 1, ..Limits::default() }).await;
     let mut first = connect(served.running.ldap[0]).await;
