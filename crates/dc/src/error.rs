@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refuses an address.
-    #[error("cannot listen for {what} on {address}: {source}")]
+    #[error("cannot listen for {what} on {address}: {source}{}", advice(.source))]
     Listen {
         /// Which protocol.
         what: &'static str,
@@ -23,4 +23,17 @@ pub enum Error {
     /// The accounts that tickets need cannot be read.
     #[error("Kerberos cannot be served: {0}")]
     Kerberos(#[from] crate::kdc::Unavailable),
+}
+
+/// What to do about an address that cannot be had.
+fn advice(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 need the capability CAP_NET_BIND_SERVICE: choose another, or 0 for any that is free"
+        }
+        std::io::ErrorKind::AddrInUse => {
+            "; another program listens there: stop it, or choose another port, or 0 for any that is free"
+        }
+        _ => "",
+    }
 }
