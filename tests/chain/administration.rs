@@ -88,3 +88,42 @@ fn a_root_key_is_made_over_ldap_used_and_retired_and_its_secret_never_read() {
     let refused = as_guard(&domain, &["kds", "create"]).run();
     assert_eq!(refused.code, Some(1), "{refused}");
 }
+
+#[test]
+fn a_gmsa_s_names_and_settings_change_and_no_name_leads_to_two_accounts() {
+    let domain = Domain::start();
+    as_admin(&domain, &["gmsa", "create", "shop", "--spn", "HTTP/shop.contoso.com"]).ok();
+    as_admin(&domain, &["gmsa", "create", "store"]).ok();
+    as_admin(&domain, &["gmsa", "spn", "add", "store", "HTTP/store.contoso.com", "HTTP/store"])
+        .ok()
+        .says("HTTP/store.contoso.com, HTTP/store");
+    let taken = as_admin(&domain, &["gmsa", "spn", "add", "store", "http/SHOP.contoso.com"]).run();
+    assert_eq!(taken.code, Some(1), "{taken}");
+    taken.says("is a name of CN=shop,CN=Managed Service Accounts,DC=contoso,DC=com").says("remove it there first");
+    as_admin(&domain, &["gmsa", "spn", "add", "store", "store.contoso.com"]).run().says("it is SERVICE/HOST");
+    as_admin(&domain, &["gmsa", "spn", "remove", "store", "HTTP/nothing"])
+        .run()
+        .says("pando gmsa show lists those it has");
+    as_admin(&domain, &["gmsa", "spn", "remove", "shop", "HTTP/shop.contoso.com"]).ok().says("are now: none");
+    as_admin(&domain, &["gmsa", "spn", "add", "store", "HTTP/shop.contoso.com"]).ok();
+
+    let set = ["gmsa", "set", "store", "--encryption-types", "aes256", "--delegate", "alice", "--disable"];
+    as_admin(&domain, &set).ok().says("CN=store,CN=Managed Service Accounts,DC=contoso,DC=com is changed");
+    let show = || -> Value {
+        let shown = as_admin(&domain, &["gmsa", "show", "store", "--json"]).ok();
+        serde_json::from_str(&shown.stdout).expect("--json prints JSON")
+    };
+    let shown = show();
+    assert_eq!(shown["encryption_types"], serde_json::json!(["aes256"]), "{shown:#}");
+    assert_eq!(
+        (&shown["may_delegate"], &shown["enabled"]),
+        (&serde_json::json!(["alice"]), &Value::Bool(false)),
+        "{shown:#}"
+    );
+    as_admin(&domain, &["gmsa", "set", "store", "--delegate-nobody", "--enable", "--dns-host-name", "s.contoso.com"])
+        .ok();
+    let shown = show();
+    assert_eq!((&shown["may_delegate"], &shown["enabled"]), (&serde_json::json!([]), &Value::Bool(true)), "{shown:#}");
+    assert_eq!(shown["dns_host_name"], "s.contoso.com", "{shown:#}");
+    assert_eq!(as_admin(&domain, &["gmsa", "set", "store"]).run().code, Some(2), "nothing to change");
+}

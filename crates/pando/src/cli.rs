@@ -1,11 +1,16 @@
 //! The command line. Its help is the first documentation a person reads, so it tells the story in order.
 
+mod gmsa;
 mod guard;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+pub use gmsa::{
+    EncryptionType, Gmsa, GmsaCreate, GmsaExplain, GmsaList, GmsaName, GmsaReaders, GmsaSet, GmsaShow, GmsaSpn,
+    GmsaSpnNames,
+};
 pub use guard::{
     Guard, GuardAdd, GuardExec, GuardFetch, GuardHook, GuardLeases, GuardRelease, GuardRun, GuardSource, HookCreate,
     HookEdit, HookMount, HookRelease,
@@ -238,95 +243,6 @@ pub struct KdsRetire {
     pub force: bool,
     #[command(flatten)]
     pub administrator: Administrator,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Gmsa {
-    /// Create a gMSA.
-    Create(GmsaCreate),
-    /// List the domain's gMSAs.
-    List(GmsaList),
-    /// Show one: its password's age, its service principal names, who may retrieve its password.
-    Show(GmsaShow),
-    /// Let users, computers or groups retrieve its password.
-    Allow(GmsaReaders),
-    /// Let users, computers or groups retrieve its password no longer.
-    Deny(GmsaReaders),
-    /// Say whether a principal may retrieve its password, and why not.
-    Explain(GmsaExplain),
-    /// Retrieve its password as --user and throw it away, to see that it works.
-    Test(GmsaName),
-    /// Delete it.
-    Retire(GmsaName),
-}
-
-#[derive(Args, Debug)]
-pub struct GmsaCreate {
-    /// Its name, with or without the `$`.
-    #[arg(value_name = "NAME")]
-    pub name: String,
-    /// A user, computer or group that may retrieve its password: account name or distinguished name. May be repeated.
-    #[arg(long, value_name = "PRINCIPAL")]
-    pub allow: Vec<String>,
-    /// The host name of the service; NAME.DOMAIN if not given.
-    #[arg(long, value_name = "DNS NAME")]
-    pub dns_host_name: Option<String>,
-    /// A service principal name, such as HTTP/webapp.contoso.com. May be repeated.
-    #[arg(long, value_name = "SPN")]
-    pub spn: Vec<String>,
-    /// How many days a password lasts. It cannot be changed later.
-    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3650))]
-    pub interval_days: u32,
-    /// Where it is created; the container Managed Service Accounts if not given.
-    #[arg(long, value_name = "DN")]
-    pub container: Option<String>,
-    #[command(flatten)]
-    pub administrator: Administrator,
-}
-
-#[derive(Args, Debug)]
-pub struct GmsaList {
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
-    #[command(flatten)]
-    pub administrator: Administrator,
-}
-
-#[derive(Args, Debug)]
-pub struct GmsaName {
-    /// The gMSA, with or without the `$`.
-    #[arg(value_name = "NAME")]
-    pub name: String,
-    #[command(flatten)]
-    pub administrator: Administrator,
-}
-
-#[derive(Args, Debug)]
-pub struct GmsaShow {
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
-    #[command(flatten)]
-    pub gmsa: GmsaName,
-}
-
-#[derive(Args, Debug)]
-pub struct GmsaReaders {
-    #[command(flatten)]
-    pub gmsa: GmsaName,
-    /// Users, computers or groups: account names or distinguished names.
-    #[arg(value_name = "PRINCIPAL", required = true)]
-    pub principals: Vec<String>,
-}
-
-#[derive(Args, Debug)]
-pub struct GmsaExplain {
-    #[command(flatten)]
-    pub gmsa: GmsaName,
-    /// The user, computer or group in question.
-    #[arg(value_name = "PRINCIPAL")]
-    pub principal: String,
 }
 
 #[derive(Debug, Subcommand)]

@@ -15,6 +15,8 @@ use crate::{Dnt, Error, access, account, gmsa};
 
 /// Systems set these; but this one a client chooses, once, when it makes the account. MS-ADSC, and what `New-ADServiceAccount` sends.
 const CHOSEN_ONCE: &[&str] = &["msDS-ManagedPasswordInterval"];
+/// Set by the system alone, says the schema; but administrators write it, in Active Directory as here (`PrincipalsAllowedToDelegateToAccount`).
+pub(super) const OPEN: &[&str] = &["msDS-AllowedToActOnBehalfOfOtherIdentity"];
 /// A secret that who makes a KDS root key brings along, over an encrypted connection. Like every secret, nobody reads it again.
 const BROUGHT: &str = "msKds-RootKeyData";
 /// What clients send though the directory decides it: dropped, as Active Directory does.
@@ -151,7 +153,8 @@ fn take(planner: &Planner<'_>, draft: &mut Draft, given: &Attribute, special: &m
             ));
         }
         planner.check_trust(attribute)?;
-        if attribute.system_only && !CHOSEN_ONCE.contains(&&**name) && attribute.id != known.instance_type {
+        let is_chosen = CHOSEN_ONCE.contains(&&**name) || OPEN.contains(&&**name);
+        if attribute.system_only && !is_chosen && attribute.id != known.instance_type {
             return Err(Error::constraint(
                 win32::DS_CANT_ADD_SYSTEM_ONLY,
                 format!("{name} is set by the directory alone"),

@@ -112,7 +112,8 @@ fn check_writable(planner: &Planner<'_>, draft: &Draft, attribute: &Definition) 
             format!("{name} is not written by clients; passwords go to unicodePwd"),
         ));
     }
-    if attribute.system_only || attribute.is_constructed() {
+    let is_closed = attribute.system_only && !add::OPEN.contains(&&**name);
+    if is_closed || attribute.is_constructed() {
         return Err(Error::constraint(win32::DS_CANT_MOD_SYSTEM_ONLY, format!("{name} is set by the directory alone")));
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! Managed passwords over months, under a clock of the tests' own.
 
+mod attributes;
 mod creation;
 mod delegated;
 mod release;

@@ -2,7 +2,9 @@
 
 mod explain;
 mod membership;
+mod set;
 mod show;
+mod spn;
 
 use std::process::ExitCode;
 
@@ -11,7 +13,7 @@ use dtyp::Sid;
 
 use super::Failed;
 use super::administrator::{Administration, sid_of};
-use crate::cli::{Gmsa, GmsaCreate, GmsaName, GmsaReaders};
+use crate::cli::{Gmsa, GmsaCreate, GmsaName, GmsaReaders, GmsaSpn};
 use crate::{progress, terminal};
 use membership::Membership;
 
@@ -30,6 +32,9 @@ pub async fn run(command: Gmsa) -> Result<ExitCode, Failed> {
         Gmsa::Show(args) => show::one(&args).await?,
         Gmsa::Allow(args) => change_readers(&args, Membership::allow).await?,
         Gmsa::Deny(args) => change_readers(&args, |membership, sid| membership.deny(&sid)).await?,
+        Gmsa::Spn(GmsaSpn::Add(args)) => spn::add(&args).await?,
+        Gmsa::Spn(GmsaSpn::Remove(args)) => spn::remove(&args).await?,
+        Gmsa::Set(args) => set::run(&args).await?,
         Gmsa::Explain(args) => return explain::run(&args).await,
         Gmsa::Test(args) => return explain::test(&args).await,
         Gmsa::Retire(args) => retire(&args).await?,

@@ -6,6 +6,7 @@ use gkdi::KeyEnvelope;
 use serde_json::{Value, json};
 
 use super::membership::Membership;
+use super::set::DELEGATES;
 use super::{CLASS, READERS, account};
 use crate::cli::{GmsaList, GmsaShow};
 use crate::commands::Failed;
@@ -13,7 +14,7 @@ use crate::commands::administrator::Administration;
 use crate::commands::kds::readable;
 use crate::terminal;
 
-const SHOWN: [&str; 8] = [
+const SHOWN: [&str; 10] = [
     "sAMAccountName",
     "dNSHostName",
     "msDS-ManagedPasswordInterval",
@@ -21,6 +22,8 @@ const SHOWN: [&str; 8] = [
     "msDS-KeyVersionNumber",
     "servicePrincipalName",
     "userAccountControl",
+    "msDS-SupportedEncryptionTypes",
+    DELEGATES,
     READERS,
 ];
 
@@ -66,11 +69,14 @@ pub async fn one(args: &GmsaShow) -> Result<(), Failed> {
 async fn describe(administration: &mut Administration, entry: &Entry) -> Result<Value, Failed> {
     let number = |name| entry.text(name).and_then(|text| text.parse::<i64>().ok());
     let envelope = entry.first("msDS-ManagedPasswordId").and_then(|bytes| KeyEnvelope::decode(bytes).ok());
-    let membership = Membership::parse(entry.first(READERS))?;
-    let mut readers = Vec::new();
-    for reader in membership.readers() {
-        readers.push(administration.name_of(&reader).await?);
-    }
+    let readers = named(administration, &Membership::parse(entry.first(READERS))?).await?;
+    let delegates = named(administration, &Membership::parse(entry.first(DELEGATES))?).await?;
+    let kinds = number("msDS-SupportedEncryptionTypes").unwrap_or(0);
+    let kinds: Vec<_> = [(0x4, "rc4"), (0x8, "aes128"), (0x10, "aes256")]
+        .into_iter()
+        .filter(|(bit, _)| kinds & bit != 0)
+        .map(|(_, name)| name)
+        .collect();
     let spns: Vec<_> = entry.values("servicePrincipalName").iter().map(|spn| String::from_utf8_lossy(spn)).collect();
     Ok(json!({
         "account": entry.text("sAMAccountName"),
@@ -82,17 +88,24 @@ async fn describe(administration: &mut Administration, entry: &Entry) -> Result<
         "root_key": envelope.as_ref().map(|envelope| envelope.root_key.to_string()),
         "key_version": number("msDS-KeyVersionNumber"),
         "service_principal_names": spns,
+        "encryption_types": kinds,
         "may_retrieve": readers,
+        "may_delegate": delegates,
     }))
 }
 
 /// The names of all who may retrieve the password.
 pub async fn names(administration: &mut Administration, membership: &Membership) -> Result<String, Failed> {
+    let names = named(administration, membership).await?;
+    Ok(if names.is_empty() { "nobody".to_owned() } else { names.join(", ") })
+}
+
+async fn named(administration: &mut Administration, membership: &Membership) -> Result<Vec<String>, Failed> {
     let mut names = Vec::new();
     for reader in membership.readers() {
         names.push(administration.name_of(&reader).await?);
     }
-    Ok(if names.is_empty() { "nobody".to_owned() } else { names.join(", ") })
+    Ok(names)
 }
 
 fn plain(value: &Value) -> String {
