@@ -79,6 +79,12 @@ pub enum Cause {
         /// What the guard's configuration says.
         configured: String,
     },
+    /// DNS does not lead to the domain.
+    #[error("{source}: say where its controllers are, or have this machine ask the domain's DNS servers")]
+    Location {
+        /// Why not.
+        source: client::dns::Error,
+    },
     /// The spec names no plugin, which leaves the host's own identity.
     #[error(
         "the spec has no HostAccountConfig, and this host has no identity of its own in the domain: add HostAccountConfig to the spec, or give the guard the host's keytab"

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use client::dns::{self, Resolver};
 use client::ldap::{Connection, Limits, Sealing, Transport};
 use client::{Credential, Domain, PrincipalName, gmsa, kerberos};
 use credspec::{AccountName, CredentialSpec, DomainFacts, DomainJoinConfig, HostAccountConfig};
@@ -30,6 +31,8 @@ pub struct Options {
     pub limits: Limits,
     /// How long a plugin may take.
     pub plugin: Duration,
+    /// Who is asked where a domain's controllers are, when nobody said.
+    pub resolver: Resolver,
 }
 
 impl Default for Options {
@@ -39,6 +42,7 @@ impl Default for Options {
             transport: Transport::Plain,
             limits: Limits::default(),
             plugin: Duration::from_secs(30),
+            resolver: Resolver::system(),
         }
     }
 }
@@ -62,6 +66,12 @@ impl Guard {
     pub fn with_host_keytabs(mut self, keytabs: HostKeytabs) -> Self {
         self.host = keytabs;
         self
+    }
+
+    /// How it talks to domains.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.options
     }
 
     /// The plugins it may call.
@@ -110,9 +120,9 @@ impl Guard {
     ) -> Result<Identity, GuardError> {
         let mut chain = Chain::new();
         match self.follow(spec, domain, asker, &mut chain).await {
-            Ok((default, others)) => {
+            Ok((domain, default, others)) => {
                 let fetched = self.options.kerberos.clock.now();
-                Ok(Identity { default, others, links: chain.into_links(), domain: domain.clone(), fetched })
+                Ok(Identity { default, others, links: chain.into_links(), domain, fetched })
             }
             Err(cause) => {
                 let error = GuardError { step: chain.step(), links: chain.into_links(), cause: Box::new(cause) };
@@ -128,17 +138,34 @@ impl Guard {
         domain: &Domain,
         asker: Option<&Asker>,
         chain: &mut Chain,
-    ) -> Result<(Account, Vec<Account>), Cause> {
+    ) -> Result<(Domain, Account, Vec<Account>), Cause> {
         read_spec(spec, domain, chain)?;
+        let domain = self.locate(domain, chain).await?;
         let found = match (asker, &spec.active_directory_config.host_account_config) {
             (Some(_), _) => None,
             (None, Some(config)) => Some(self.ask_plugin(config, &spec.domain_join_config, chain).await?),
             (None, None) => Some(self.host.account(&domain.realm)?),
         };
-        match asker.or(found.as_ref()) {
-            Some(asker) => self.retrieve_all(asker, spec, domain, chain).await,
-            None => Err(Cause::NoHostIdentity),
+        let asker = asker.or(found.as_ref()).ok_or(Cause::NoHostIdentity)?;
+        let (default, others) = self.retrieve_all(asker, spec, &domain, chain).await?;
+        Ok((domain, default, others))
+    }
+
+    /// The domain with its servers: as they were configured, or as DNS says now.
+    async fn locate(&self, domain: &Domain, chain: &mut Chain) -> Result<Domain, Cause> {
+        if domain.is_placed {
+            return Ok(domain.clone());
         }
+        chain.begin(Step::Location);
+        let found = dns::locate(domain, &self.options.resolver).await;
+        let found = found.map_err(|source| Cause::Location { source })?;
+        chain.holds(
+            "the guard",
+            format!("the DNS server {}", found.dns),
+            format!("it names {} controllers; {} answers", found.controllers.len(), found.domain.dc_host),
+            "nobody: DNS proves nothing, the links that follow do",
+        );
+        Ok(found.domain)
     }
 
     /// Calls the plugin that the spec names, on a thread that may block.

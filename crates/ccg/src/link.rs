@@ -11,6 +11,8 @@ use serde::{Serialize, Serializer};
 pub enum Step {
     /// The container's credential spec is read.
     CredentialSpec,
+    /// The domain's controllers are found.
+    Location,
     /// The plugin gives the impersonation account's credentials.
     Plugin,
     /// The impersonation account logs on.
@@ -28,11 +30,25 @@ pub enum Step {
 }
 
 impl Step {
+    /// All of them, in the order of the chain.
+    pub const ALL: [Self; 9] = [
+        Self::CredentialSpec,
+        Self::Location,
+        Self::Plugin,
+        Self::ImpersonationLogon,
+        Self::Directory,
+        Self::Domain,
+        Self::Password,
+        Self::GmsaLogon,
+        Self::Handover,
+    ];
+
     /// For machines, as it is serialized.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::CredentialSpec => "credential-spec",
+            Self::Location => "location",
             Self::Plugin => "plugin",
             Self::ImpersonationLogon => "impersonation-logon",
             Self::Directory => "directory",
@@ -48,6 +64,7 @@ impl Step {
     pub const fn title(self) -> &'static str {
         match self {
             Self::CredentialSpec => "the credential spec",
+            Self::Location => "the domain's controllers",
             Self::Plugin => "the plugin and its secret source",
             Self::ImpersonationLogon => "the impersonation account's logon",
             Self::Directory => "the encrypted connection to the directory",

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A domain and the places of its services, as configured. Locating them by DNS SRV records fills the same type.
+/// A domain and the places of its services, as configured, or as [`dns::locate`](crate::dns::locate) found them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Domain {
     /// The DNS name, `contoso.com`.
@@ -16,6 +16,8 @@ pub struct Domain {
     pub ldap: Vec<Endpoint>,
     /// The DNS name of the domain controller behind [`ldap`](Self::ldap): its service principal is `ldap/<dc_host>`.
     pub dc_host: String,
+    /// Whether somebody said where its servers are. Otherwise they are guessed, and better located.
+    pub is_placed: bool,
 }
 
 impl Domain {
@@ -29,6 +31,7 @@ impl Domain {
             ldap: vec![Endpoint::new(dns_name.clone(), Endpoint::LDAP)],
             dc_host: dns_name.clone(),
             dns_name,
+            is_placed: false,
         }
     }
 
@@ -36,6 +39,7 @@ impl Domain {
     #[must_use]
     pub fn with_kdcs(mut self, kdcs: impl IntoIterator<Item = Endpoint>) -> Self {
         self.kdcs = kdcs.into_iter().collect();
+        self.is_placed = true;
         self
     }
 
@@ -44,6 +48,7 @@ impl Domain {
     pub fn with_ldap(mut self, dc_host: &str, ldap: impl IntoIterator<Item = Endpoint>) -> Self {
         self.dc_host = dc_host.to_owned();
         self.ldap = ldap.into_iter().collect();
+        self.is_placed = true;
         self
     }
 

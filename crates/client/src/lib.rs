@@ -25,6 +25,7 @@
 //!
 //! Specifications: RFC 4120 (Kerberos), RFC 4511 and 4513 (LDAP), RFC 4752 (SASL GSSAPI), MS-KILE, MS-ADTS 3.1.1.4.5.39 (managed passwords).
 
+pub mod dns;
 mod domain;
 pub mod gmsa;
 pub mod kerberos;

@@ -177,15 +177,26 @@ pub struct DcRun {
 /// How a client command reaches a domain.
 #[derive(Args, Clone, Debug)]
 pub struct DomainAddress {
-    /// The domain's KDC, HOST or HOST:PORT. May be repeated. The spec's domain name on port 88 if not given.
+    /// The domain's KDC, HOST or HOST:PORT. May be repeated. Found by DNS if neither this nor --ldap is given.
     #[arg(long, value_name = "ADDRESS")]
     pub kdc: Vec<String>,
-    /// The domain controller's LDAP address, HOST or HOST:PORT. The spec's domain name on port 389 if not given.
+    /// The domain controller's LDAP address, HOST or HOST:PORT. Found by DNS if neither this nor --kdc is given.
     #[arg(long, value_name = "ADDRESS", requires = "dc_host")]
     pub ldap: Option<String>,
     /// The domain controller's host name, as its service principal names have it.
     #[arg(long, value_name = "DNS NAME", requires = "ldap")]
     pub dc_host: Option<String>,
+    /// A DNS server to find the domain's controllers with, ADDRESS:PORT. May be repeated. Those of this machine if not given.
+    #[arg(long, value_name = "ADDRESS")]
+    pub dns: Vec<SocketAddr>,
+}
+
+/// The DNS servers that were named, or those of this machine.
+pub fn resolver(dns: &[SocketAddr]) -> client::dns::Resolver {
+    match dns {
+        [] => client::dns::Resolver::system(),
+        named => client::dns::Resolver::new(named.iter().copied()),
+    }
 }
 
 /// Who asks the directory, and where it is.

@@ -66,6 +66,22 @@ pub(super) async fn parameters(
     }
 }
 
+/// Asks one KDC, by datagram or by stream, who it is no secret for: any answer of its shows that it is there, and what its clock says.
+pub(super) async fn clock(
+    domain: &Domain,
+    address: std::net::SocketAddr,
+    by_datagram: bool,
+    options: &Options,
+) -> std::io::Result<FileTime> {
+    let who = PrincipalName::krbtgt(&domain.realm);
+    let body = Logon { domain, who: &who, options }.body();
+    let request = AsReq { padata: Vec::new(), body }.encode();
+    let reply = transport::ask_only(address, by_datagram, &request, options.timeout).await?;
+    let error = KrbError::decode(&reply);
+    let error = error.map_err(|_| std::io::Error::new(std::io::ErrorKind::InvalidData, "what answers is no KDC"))?;
+    Ok(FileTime::from(error.stime).saturating_add(std::time::Duration::from_micros(error.susec.into())))
+}
+
 impl Logon<'_> {
     fn body(&self) -> KdcReqBody {
         let now = self.options.clock.now();

@@ -115,6 +115,19 @@ pub async fn renew(domain: &Domain, tgt: &Credential, options: &Options) -> Resu
     granting::exchange(domain, tgt, tgt.server.clone(), Step::Renewal, options).await
 }
 
+/// What a KDC's clock says, asked by datagram or by stream only. Any answer shows that it is there; none proves who it is.
+///
+/// # Errors
+/// When it does not answer, or is no KDC.
+pub async fn clock(
+    domain: &Domain,
+    kdc: std::net::SocketAddr,
+    by_datagram: bool,
+    options: &Options,
+) -> std::io::Result<dtyp::FileTime> {
+    initial::clock(domain, kdc, by_datagram, options).await
+}
+
 /// A number that ties an answer to its request: of 31 bits, since some KDCs read it as signed.
 fn nonce(options: &Options) -> u32 {
     let mut bytes = [0; 4];

@@ -45,6 +45,20 @@ pub(super) async fn exchange(
     Err(Error::Unreachable { realm: domain.realm.clone(), step, tried: tried.join("; ") })
 }
 
+/// Asks one KDC by one of the two ways only.
+pub(super) async fn ask_only(
+    address: SocketAddr,
+    by_datagram: bool,
+    request: &[u8],
+    patience: Duration,
+) -> io::Result<Vec<u8>> {
+    let late = |_| io::Error::new(io::ErrorKind::TimedOut, "no answer in time");
+    match by_datagram {
+        true => timeout(patience, by_udp(address, request)).await.map_err(late)?,
+        false => timeout(patience, by_tcp(address, request)).await.map_err(late)?,
+    }
+}
+
 async fn ask(kdc: &Endpoint, request: &[u8], patience: Duration) -> io::Result<Vec<u8>> {
     let addresses: Vec<SocketAddr> =
         timeout(patience, tokio::net::lookup_host((kdc.host.as_str(), kdc.port))).await??.collect();

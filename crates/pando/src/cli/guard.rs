@@ -104,6 +104,9 @@ pub struct GuardRun {
     /// --host-keytab are served too; specs for others are refused.
     #[arg(long, value_name = "DOMAIN")]
     pub domain: Vec<DomainPlace>,
+    /// A DNS server to find the other domains' controllers with, ADDRESS:PORT. May be repeated. Those of this machine if not given.
+    #[arg(long, value_name = "ADDRESS")]
+    pub dns: Vec<SocketAddr>,
     /// Where the rkc plugin finds the account providers of this node.
     #[arg(long, value_name = "DIR", default_value = "/var/lib/rancher/gmsa")]
     pub host_dir: PathBuf,

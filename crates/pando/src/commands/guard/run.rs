@@ -5,12 +5,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use ccg::{Domains, Guard, HostKeytabs, Leases, Limits, Places};
+use ccg::{Domains, Guard, HostKeytabs, Leases, Limits, Options, Places};
 use dtyp::{Clock, SystemClock};
 use guardd::{Access, AuditFile, Metrics, Scrape, Watch};
 use tokio::net::{TcpListener, UnixListener};
 
-use crate::cli::GuardRun;
+use crate::cli::{GuardRun, resolver};
 use crate::commands::{Failed, announce, stopped};
 use crate::plugins;
 
@@ -53,7 +53,9 @@ pub async fn run(args: GuardRun) -> Result<ExitCode, Failed> {
 fn leases(args: &GuardRun, clock: &Arc<dyn Clock>, metrics: &Arc<Metrics>) -> Result<Leases, Failed> {
     let keytabs = HostKeytabs(args.host_keytab.clone());
     let domains = domains(args, &keytabs)?;
-    let guard = Guard::new(plugins::registry(&args.host_dir, args.plugins.as_deref())?).with_host_keytabs(keytabs);
+    let guard = Guard::new(plugins::registry(&args.host_dir, args.plugins.as_deref())?)
+        .with_host_keytabs(keytabs)
+        .with_options(Options { resolver: resolver(&args.dns), ..Options::default() });
     let places = Places {
         identities: args.krb_dir.clone().unwrap_or_else(|| args.run_dir.join("krb")),
         records: args.run_dir.join("records"),

@@ -1,10 +1,10 @@
 //! What the guard is told: a credential spec, where its domain is, and who the host is.
 
-use ccg::{Guard, HostKeytabs};
+use ccg::{Guard, HostKeytabs, Options};
 use client::{Domain, Endpoint};
 use credspec::CredentialSpec;
 
-use crate::cli::{DomainAddress, GuardSource};
+use crate::cli::{DomainAddress, GuardSource, resolver};
 use crate::commands::Failed;
 use crate::plugins;
 
@@ -21,12 +21,14 @@ impl Source {
         let spec = CredentialSpec::parse(&text).map_err(|error| format!("{path}: {error}"))?;
         let domain = domain(&spec, &args.domain)?;
         let guard = Guard::new(plugins::registry(&args.host_dir, args.plugins.as_deref())?);
+        let options = Options { resolver: resolver(&args.domain.dns), ..Options::default() };
+        let guard = guard.with_options(options);
         let guard = guard.with_host_keytabs(HostKeytabs(args.host_keytab.iter().cloned().collect()));
         Ok(Self { spec, domain, guard })
     }
 }
 
-/// Where the spec's domain is: what was said, else the domain's own name, which its domain controllers answer to.
+/// Where the spec's domain is, if somebody said so.
 fn domain(spec: &CredentialSpec, address: &DomainAddress) -> Result<Domain, Failed> {
     let mut domain = Domain::new(&spec.domain_join_config.dns_name.to_string());
     if !address.kdc.is_empty() {
