@@ -15,6 +15,7 @@ pub mod azure;
 mod binary;
 pub mod chain;
 mod clock;
+mod dns;
 mod domain;
 mod guard;
 mod people;
@@ -23,6 +24,7 @@ mod tool;
 pub mod wire;
 
 pub use binary::pando;
+pub use dns::DnsServer;
 pub use domain::{Domain, Ports, Transport};
 pub use guard::GuardService;
 pub use people::{ADMIN_PASSWORD, ALICE_PASSWORD, BASE, BOB_PASSWORD, GUARD_PASSWORD, MALLORY_PASSWORD, unicode_pwd};

@@ -31,6 +31,7 @@ pub const FOR_TESTS: &[Package] = &[
     Package { name: "krb5-kdc", probe: Probe::Program("krb5kdc") },
     Package { name: "krb5-admin-server", probe: Probe::Program("kadmin.local") },
     Package { name: "slapd", probe: Probe::Program("slapd") },
+    Package { name: "dnsmasq-base", probe: Probe::Program("dnsmasq") },
     Package { name: "runc", probe: Probe::Program("runc") },
     Package { name: "python3-grpcio", probe: Probe::PythonModule("grpc") },
     Package { name: "python3-protobuf", probe: Probe::PythonModule("google.protobuf") },

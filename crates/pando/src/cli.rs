@@ -12,8 +12,8 @@ pub use gmsa::{
     GmsaSpnNames,
 };
 pub use guard::{
-    Guard, GuardAdd, GuardExec, GuardFetch, GuardHook, GuardLeases, GuardRelease, GuardRun, GuardSource, HookCreate,
-    HookEdit, HookMount, HookRelease,
+    Guard, GuardAdd, GuardExec, GuardFetch, GuardHook, GuardLeases, GuardRelease, GuardRun, GuardSource, GuardWays,
+    HookCreate, HookEdit, HookMount, HookRelease,
 };
 
 const STORY: &str = "\
@@ -29,6 +29,7 @@ A gMSA, its KDS root key, and who may retrieve its password:      pando kds --he
 A credential spec, made from the directory or checked:            pando credspec --help
 The identity itself, as a credential cache:                       pando guard fetch --help
 A program, or every container of a host, with its identity:       pando guard exec --help, pando guard run --help
+Which link of the chain fails, and what to do about it:           pando doctor --help
 An application that logs its users in with that identity:         pando example rate-limiter --help
 
 The domain controller may be Microsoft's, or any that speaks as it does. Every flag may also stand in a TOML file under its
@@ -89,6 +90,8 @@ pub enum Command {
     /// Turn a credential spec into the identity of a gMSA: the Container Credential Guard.
     #[command(subcommand)]
     Guard(Guard),
+    /// Follow the whole chain from this machine, and say which link fails and what to do.
+    Doctor(Doctor),
     /// Run an example application.
     #[command(subcommand)]
     Example(Example),
@@ -319,6 +322,21 @@ pub struct ProviderRun {
     /// Write a JSON object with the address in use to this file once it answers; `-` prints it.
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Doctor {
+    /// The credential spec to follow to the gMSA's ticket. Nothing is written.
+    #[arg(long, value_name = "FILE")]
+    pub credspec: Option<PathBuf>,
+    /// Without a credential spec: the domain whose controllers are looked for, and looked at.
+    #[arg(long, value_name = "DNS NAME", conflicts_with = "credspec", required_unless_present = "credspec")]
+    pub domain: Option<String>,
+    #[command(flatten)]
+    pub guard: GuardWays,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Subcommand)]

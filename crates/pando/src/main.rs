@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod config;
 mod demo;
+mod doctor;
 mod logging;
 mod plugins;
 mod progress;

@@ -33,6 +33,13 @@ pub struct GuardSource {
     #[arg(long, value_name = "FILE")]
     pub credspec: PathBuf,
     #[command(flatten)]
+    pub ways: GuardWays,
+}
+
+/// Where a guard asks: of the domain, and of plugins.
+#[derive(Args, Debug)]
+pub struct GuardWays {
+    #[command(flatten)]
     pub domain: DomainAddress,
     /// Where the rkc plugin finds the account providers of this node.
     #[arg(long, value_name = "DIR", default_value = "/var/lib/rancher/gmsa")]

@@ -11,6 +11,7 @@ mod kds;
 
 use crate::cli::{AccountProvider, Command, Credspec, Dc, Domain, Example, Guard};
 use crate::terminal;
+pub use guard::Source;
 use std::path::Path;
 use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind};
@@ -38,6 +39,7 @@ pub fn run(command: Command) -> ExitCode {
         Command::Guard(Guard::Leases(args)) => in_runtime("listing the leases", guard::list(args)),
         Command::Guard(Guard::Hook(hook)) => in_runtime("giving the container its identity", guard::hook(hook)),
         Command::Guard(Guard::Release(args)) => in_runtime("releasing the lease", guard::release(args)),
+        Command::Doctor(args) => in_runtime("examining the chain", crate::doctor::run(args)),
         Command::Example(Example::RateLimiter(args)) => in_runtime("running the rate limiter", async {
             let stop = stopped();
             let config = args.config().map_err(Failed::from)?;

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use credspec::{RKC_CLSID, RkcInput};
-use dtyp::Guid;
+use dtyp::{FileTime, Guid};
+use pki::Certificate;
 
 use crate::{Hop, PasswordCredentials, Plugin, PluginError};
 use host_files::HostFiles;
@@ -27,6 +28,22 @@ impl Rkc {
     /// The plugin that looks for account providers in `host_dir`.
     pub fn new(host_dir: impl Into<PathBuf>) -> Self {
         Self { host_dir: host_dir.into(), timeout: Duration::from_secs(5) }
+    }
+
+    /// The certificates on this host that a call with `input` stands on: what each is for, and when it ends.
+    ///
+    /// # Errors
+    /// When the provider has left none, or they cannot be read.
+    pub fn certificates(&self, input: &str) -> Result<Vec<(String, FileTime)>, PluginError> {
+        let input: RkcInput = input.parse()?;
+        let files = HostFiles::read(&self.host_dir, &input.namespace)?;
+        let client = files.identity.facts().map_err(PluginError::Identity)?;
+        let mut all = vec![("the plugin's client certificate".to_owned(), client.not_after)];
+        for authority in files.roots.certificates() {
+            let authority = Certificate::read(authority).map_err(PluginError::Identity)?;
+            all.push(("the provider's certificate authority".to_owned(), authority.not_after));
+        }
+        Ok(all)
     }
 
     /// With this much time for a whole call.

@@ -18,7 +18,7 @@ pub use exec::exec;
 pub use hook::hook;
 pub use leases::{add, list, release};
 pub use run::run;
-use source::Source;
+pub use source::Source;
 
 pub async fn fetch(args: GuardFetch) -> Result<ExitCode, Failed> {
     let Source { spec, domain, guard } = Source::read(&args.source)?;

@@ -4,7 +4,7 @@ use ccg::{Guard, HostKeytabs, Options};
 use client::{Domain, Endpoint};
 use credspec::CredentialSpec;
 
-use crate::cli::{DomainAddress, GuardSource, resolver};
+use crate::cli::{DomainAddress, GuardSource, GuardWays, resolver};
 use crate::commands::Failed;
 use crate::plugins;
 
@@ -19,24 +19,27 @@ impl Source {
         let path = args.credspec.display();
         let text = std::fs::read(&args.credspec).map_err(|error| format!("{path} cannot be read: {error}"))?;
         let spec = CredentialSpec::parse(&text).map_err(|error| format!("{path}: {error}"))?;
-        let domain = domain(&spec, &args.domain)?;
-        let guard = Guard::new(plugins::registry(&args.host_dir, args.plugins.as_deref())?);
-        let options = Options { resolver: resolver(&args.domain.dns), ..Options::default() };
-        let guard = guard.with_options(options);
-        let guard = guard.with_host_keytabs(HostKeytabs(args.host_keytab.iter().cloned().collect()));
-        Ok(Self { spec, domain, guard })
+        let domain = Domain::new(&spec.domain_join_config.dns_name.to_string());
+        let domain = Self::domain(domain, &args.ways.domain)?;
+        Ok(Self { spec, domain, guard: Self::guard(&args.ways)? })
     }
-}
 
-/// Where the spec's domain is, if somebody said so.
-fn domain(spec: &CredentialSpec, address: &DomainAddress) -> Result<Domain, Failed> {
-    let mut domain = Domain::new(&spec.domain_join_config.dns_name.to_string());
-    if !address.kdc.is_empty() {
-        let kdcs = address.kdc.iter().map(|kdc| Endpoint::parse(kdc, Endpoint::KERBEROS));
-        domain = domain.with_kdcs(kdcs.collect::<Result<Vec<_>, _>>()?);
+    /// A guard that asks in these ways.
+    pub fn guard(ways: &GuardWays) -> Result<Guard, Failed> {
+        let options = Options { resolver: resolver(&ways.domain.dns), ..Options::default() };
+        let guard = Guard::new(plugins::registry(&ways.host_dir, ways.plugins.as_deref())?).with_options(options);
+        Ok(guard.with_host_keytabs(HostKeytabs(ways.host_keytab.iter().cloned().collect())))
     }
-    if let (Some(ldap), Some(host)) = (&address.ldap, &address.dc_host) {
-        domain = domain.with_ldap(host, [Endpoint::parse(ldap, Endpoint::LDAP)?]);
+
+    /// The domain with its servers, if somebody said where they are.
+    pub fn domain(mut domain: Domain, address: &DomainAddress) -> Result<Domain, Failed> {
+        if !address.kdc.is_empty() {
+            let kdcs = address.kdc.iter().map(|kdc| Endpoint::parse(kdc, Endpoint::KERBEROS));
+            domain = domain.with_kdcs(kdcs.collect::<Result<Vec<_>, _>>()?);
+        }
+        if let (Some(ldap), Some(host)) = (&address.ldap, &address.dc_host) {
+            domain = domain.with_ldap(host, [Endpoint::parse(ldap, Endpoint::LDAP)?]);
+        }
+        Ok(domain)
     }
-    Ok(domain)
 }
