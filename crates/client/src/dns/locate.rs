@@ -54,12 +54,16 @@ pub async fn controllers(
 /// # Errors
 /// When DNS names none, or none answers.
 pub async fn locate(domain: &Domain, resolver: &Resolver) -> Result<Found, Error> {
-    let (dns, controllers) = controllers(&domain.dns_name, resolver, Via::Udp).await?;
-    let kdcs = resolver.service(&format!("_kerberos._tcp.dc._msdcs.{}", domain.dns_name), Via::Udp).await;
+    let (via, (dns, controllers)) = match controllers(&domain.dns_name, resolver, Via::Udp).await {
+        // Some networks let only one of the two through.
+        Err(Error::Unreachable { .. }) => (Via::Tcp, controllers(&domain.dns_name, resolver, Via::Tcp).await?),
+        found => (Via::Udp, found?),
+    };
+    let kdcs = resolver.service(&format!("_kerberos._tcp.dc._msdcs.{}", domain.dns_name), via).await;
     let kdcs = kdcs.map(|(_, kdcs)| kdcs).unwrap_or_default();
     let mut tried = Vec::new();
     for controller in controllers.iter().take(MOST_TRIED) {
-        match answering(controller, resolver).await {
+        match answering(controller, resolver, via).await {
             Ok(address) => {
                 let ldap = Endpoint::from(address);
                 let kdc = kdcs.iter().find(|kdc| kdc.host.eq_ignore_ascii_case(&controller.host));
@@ -77,8 +81,8 @@ pub async fn locate(domain: &Domain, resolver: &Resolver) -> Result<Found, Error
 }
 
 /// The address at which it answers.
-async fn answering(controller: &DomainController, resolver: &Resolver) -> Result<SocketAddr, String> {
-    let addresses = resolver.addresses(&controller.host).await.map_err(|error| error.to_string())?;
+async fn answering(controller: &DomainController, resolver: &Resolver, via: Via) -> Result<SocketAddr, String> {
+    let addresses = resolver.addresses(&controller.host, via).await.map_err(|error| error.to_string())?;
     let mut last = "it has no address".to_owned();
     for address in addresses.into_iter().take(MOST_TRIED) {
         let address = SocketAddr::new(address, controller.port);

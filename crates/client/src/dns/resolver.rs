@@ -75,11 +75,11 @@ impl Resolver {
     }
 
     /// The addresses of a host.
-    pub(super) async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, Error> {
+    pub(super) async fn addresses(&self, host: &str, via: Via) -> Result<Vec<IpAddr>, Error> {
         let mut found = Vec::new();
         let mut last = None;
         for kind in [TYPE::A, TYPE::AAAA] {
-            match self.question(host, kind, "A or AAAA", Via::Udp).await {
+            match self.question(host, kind, "A or AAAA", via).await {
                 Ok((server, answer)) => {
                     let packet = parsed(&answer, server, host)?;
                     found.extend(packet.answers.iter().take(MOST_RECORDS).filter_map(|record| match &record.rdata {
