@@ -182,12 +182,52 @@ fn parts<'p>(
         if part.is_empty() {
             continue;
         }
-        match rest.windows(part.len()).position(|window| same(window, part)) {
+        match position(rest, part, without_case) {
             Some(at) => rest = rest.get(at + part.len()..).unwrap_or_default(),
             None => return false,
         }
     }
     true
+}
+
+/// A part of no more bytes than this is looked for by trying every place.
+const SHORT: usize = 32;
+
+/// Where a part begins for the first time. A long part is looked for in one pass (Knuth, Morris and Pratt): whoever chooses both the
+/// value and the part could make trying every place as slow as the one is long times the other.
+fn position(value: &[u8], part: &[u8], without_case: bool) -> Option<usize> {
+    if part.len() > value.len() {
+        return None;
+    }
+    if part.len() <= SHORT {
+        let same = |window: &[u8]| if without_case { same_folded(window, part) } else { window == part };
+        return value.windows(part.len()).position(same);
+    }
+    let same =
+        |a: Option<&u8>, b: &u8| a.is_some_and(|a| if without_case { a.eq_ignore_ascii_case(b) } else { a == b });
+    // How much of the part is a beginning of it again, at each place.
+    let mut again = vec![0_usize; part.len()];
+    let mut matched = 0;
+    for (at, byte) in part.iter().enumerate().skip(1) {
+        while matched > 0 && !same(part.get(matched), byte) {
+            matched = again.get(matched - 1).copied().unwrap_or(0);
+        }
+        matched += usize::from(same(part.get(matched), byte));
+        if let Some(place) = again.get_mut(at) {
+            *place = matched;
+        }
+    }
+    matched = 0;
+    for (at, byte) in value.iter().enumerate() {
+        while matched > 0 && !same(part.get(matched), byte) {
+            matched = again.get(matched - 1).copied().unwrap_or(0);
+        }
+        matched += usize::from(same(part.get(matched), byte));
+        if matched == part.len() {
+            return (at + 1).checked_sub(part.len());
+        }
+    }
+    None
 }
 
 /// `part` is folded already; `value` is folded or ASCII.
@@ -275,6 +315,28 @@ pub(crate) fn split_data(letter: char, text: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_long_part_is_found_where_trying_every_place_finds_it(
+            value in "[aAb]{0,300}",
+            part in "[ab]{33,40}",
+            cut in any::<prop::sample::Index>(),
+            without_case: bool,
+        ) {
+            let same = |window: &[u8], part: &[u8]| {
+                if without_case { window.eq_ignore_ascii_case(part) } else { window == part }
+            };
+            // A part that is there, as often as one that is not.
+            let from = cut.index(value.len().max(1));
+            let own = value.as_bytes().get(from..from + 35).map(<[u8]>::to_ascii_lowercase);
+            for part in own.into_iter().chain([part.into_bytes()]) {
+                let expected = value.as_bytes().windows(part.len()).position(|window| same(window, &part));
+                prop_assert_eq!(position(value.as_bytes(), &part, without_case), expected);
+            }
+        }
+    }
 
     #[test]
     fn data_beside_a_name_is_split_off_by_its_length() {

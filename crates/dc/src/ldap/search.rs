@@ -21,6 +21,8 @@ use super::session::{Handled, Session, Then};
 
 /// How long a search may keep the connection's task.
 const FIRST_SLICE: Duration = Duration::from_millis(20);
+/// A request of more bytes is no quick search: its filter is long, and is worked on elsewhere from the beginning.
+const LARGE: usize = 16 << 10;
 /// How long a slice on another thread may take.
 const SLICE: Duration = Duration::from_millis(200);
 /// So much found, and it is sent before there is more.
@@ -77,7 +79,7 @@ impl Session {
         if let Some(result) = self.subschema(id, search) {
             return self.answer(id, Kind::SearchDone, result);
         }
-        match self.begin(id, search, controls) {
+        match self.begin(id, search, controls, bytes.len() > LARGE) {
             Ok((progress, Slice::Done(code))) => self.search_done(id, search, controls, code, &progress.place),
             Ok((progress, Slice::More)) => {
                 let Ok(caller) = self.caller().cloned() else { return Handled::Done };
@@ -90,8 +92,14 @@ impl Session {
         }
     }
 
-    /// The first slice, here and now.
-    fn begin(&mut self, id: i32, search: &Search<'_>, controls: &Controls<'_>) -> Result<(Progress, Slice), Refusal> {
+    /// The first slice, here and now, unless the request is a large one.
+    fn begin(
+        &mut self,
+        id: i32,
+        search: &Search<'_>,
+        controls: &Controls<'_>,
+        large: bool,
+    ) -> Result<(Progress, Slice), Refusal> {
         let Some(bound) = &self.bound else { return Err(Refusal::not_bound()) };
         let limits = &self.server.limits;
         let mut progress = Progress {
@@ -116,6 +124,9 @@ impl Session {
             }
         }
         let base = self.last_base.parse(search.base)?;
+        if large {
+            return Ok((progress, Slice::More));
+        }
         let run = Run { server: &self.server, caller: &bound.caller, id, search, controls, base };
         let slice = run.slice(&mut progress, &mut self.answers, FIRST_SLICE)?;
         Ok((progress, slice))

@@ -105,6 +105,7 @@ pub(super) fn build(
         planner.check_members(&draft)?;
     }
     planner.check_content(&draft, classes)?;
+    planner.check_size(&draft)?;
     let parent = place.parent_descriptor.as_deref();
     let descriptor =
         access::descriptor_for_child(planner.view, planner.caller, parent, class, special.descriptor.as_deref())?;

@@ -51,6 +51,7 @@ pub(super) fn plan(
         touched.insert(attribute.id);
     }
     after(planner, &object, &mut draft, &touched)?;
+    planner.check_size(&draft)?;
     password(planner, &object, &mut draft, &passwords)?;
     if Principal::of(&draft).is_some()
         && (!passwords.is_empty() || touched.contains(&planner.known().user_account_control))

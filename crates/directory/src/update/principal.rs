@@ -400,15 +400,20 @@ impl Planner<'_> {
             Ok::<_, Error>(found.iter().any(|other| *other != draft.dnt()))
         };
         let changed = |id| draft.text(id).filter(|_| draft.stored.get(&id) != draft.fields.get(&id));
-        if let Some((account, domain)) = changed(known.user_principal_name).and_then(|name| name.rsplit_once('@'))
-            && account::is_own(self.view, domain)?
-            && others(known.sam_account_name, account)?
-        {
-            return taken("the principal name is another account's: its account name in this domain");
+        if let Some(name) = changed(known.user_principal_name) {
+            // One without a domain is looked up in this domain.
+            let (account, own) = match name.rsplit_once('@') {
+                Some((account, domain)) => (account, account::is_own(self.view, domain)?),
+                None => (name, true),
+            };
+            if own && others(known.sam_account_name, account)? {
+                return taken("the principal name is another account's: its account name in this domain");
+            }
         }
         if let Some(name) = changed(known.sam_account_name).filter(|_| !self.caller.system) {
-            for domain in account::own_names(self.view)? {
-                if others(known.user_principal_name, &format!("{name}@{domain}"))? {
+            let [dns, netbios] = account::own_names(self.view)?;
+            for implied in [format!("{name}@{dns}"), format!("{name}@{netbios}"), name.to_owned()] {
+                if others(known.user_principal_name, &implied)? {
                     return taken("the account name, in this domain, is the principal name of another account");
                 }
             }

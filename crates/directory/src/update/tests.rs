@@ -448,7 +448,7 @@ fn the_name_that_every_account_has_in_the_domain_is_nobody_elses_principal_name(
     domain.user("alice");
     domain.user_with("bob", vec![attribute("userPrincipalName", &["robert@contoso.com"])]);
     let bob = format!("CN=bob,{PEOPLE}");
-    for name in ["alice@contoso.com", "ALICE@CONTOSO.COM", "alice@contoso"] {
+    for name in ["alice@contoso.com", "ALICE@CONTOSO.COM", "alice@contoso", "Alice"] {
         let set = domain.modify(&bob, &[(Replace, "userPrincipalName", &[name])]);
         assert_eq!(code(set), ResultCode::CONSTRAINT_VIOLATION, "{name}");
     }
@@ -459,4 +459,20 @@ fn the_name_that_every_account_has_in_the_domain_is_nobody_elses_principal_name(
     let attributes = vec![attribute("objectClass", &["user"]), attribute("sAMAccountName", &["robert"])];
     assert_eq!(code(domain.add(&format!("CN=eve,{PEOPLE}"), attributes)), ResultCode::CONSTRAINT_VIOLATION);
     domain.modify(&alice(), &[(Replace, "userPrincipalName", &["alice@contoso.com"])]).unwrap();
+}
+
+#[test]
+fn an_object_does_not_grow_without_end() {
+    let domain = TestDomain::new();
+    domain.user("alice");
+    let large = |n: usize| format!("{n}{}", "x".repeat(1_000_000));
+    let add = |n: usize| domain.modify(&alice(), &[(Add, "url", &[&large(n)])]);
+    (0..5).for_each(|n| drop(add(n).unwrap()));
+    assert_eq!(code(add(5)), ResultCode::ADMIN_LIMIT_EXCEEDED);
+    domain.modify(&alice(), &[(Delete, "url", &[&large(0)])]).unwrap();
+    add(5).unwrap();
+    let values: Vec<String> = (0..6).map(large).collect();
+    let values: Vec<&str> = values.iter().map(String::as_str).collect();
+    let attributes = vec![attribute("objectClass", &["user"]), attribute("url", &values)];
+    assert_eq!(code(domain.add(&format!("CN=bob,{PEOPLE}"), attributes)), ResultCode::ADMIN_LIMIT_EXCEEDED);
 }

@@ -4,6 +4,7 @@ use dtyp::{FileTime, SecurityDescriptor, Sid};
 use schema::{Attribute, Syntax};
 
 use super::Planner;
+use super::draft::{Draft, Fields};
 use crate::error::{printable, win32};
 use crate::matching::{self, Kind};
 use crate::{Dnt, Error};
@@ -17,10 +18,27 @@ pub(crate) struct Named {
 
 /// Values larger than this are refused whatever the schema says. MS-ADTS: objects and transactions of at most 5 MB.
 const LARGEST: usize = 1 << 20;
+/// All values of an object together: who may write one attribute of their own must not fill the store with it.
+const LARGEST_OBJECT: usize = 5 << 20;
 /// Values of one unlinked attribute. About what a page of Active Directory's own store holds.
 const MOST_VALUES: usize = 1300;
 
 impl Planner<'_> {
+    /// An object that grows does not grow without end.
+    pub(crate) fn check_size(&self, draft: &Draft) -> Result<(), Error> {
+        let size = |fields: &Fields| fields.values().flatten().map(Vec::len).sum::<usize>();
+        let now = size(&draft.fields);
+        match self.caller.system || now <= LARGEST_OBJECT || now <= size(&draft.stored) {
+            true => Ok(()),
+            false => Err(Error::new(
+                ldap::ResultCode::ADMIN_LIMIT_EXCEEDED,
+                win32::DS_ADMIN_LIMIT_EXCEEDED,
+                crate::Problem::Service(5008, "ADMIN_LIMIT_EXCEEDED"),
+                "the object would have more than 5 MB",
+            )),
+        }
+    }
+
     /// The stored form of values of an attribute that does not name objects.
     pub(crate) fn stored(&self, attribute: &Attribute, values: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Error> {
         let kind = matching::kind(attribute);

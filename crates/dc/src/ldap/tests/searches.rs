@@ -170,3 +170,20 @@ fn a_search_that_is_abandoned_is_not_answered_any_further() {
     assert!(found.iter().rev().skip(1).all(|answer| matches!(answer.what, What::Entry { .. })), "no end of the search");
     assert_eq!(found.last().unwrap().token(), br"u:CONTOSO\admin");
 }
+
+#[test]
+fn a_search_with_a_long_filter_is_worked_on_elsewhere_and_finds_the_same() {
+    let server = TestServer::new();
+    server.users(3);
+    let mut peer = server.admin();
+    let text = format!("(|{}(cn=u1))", "(cn=nobody)".repeat(2000));
+    let filter: ldap::FilterBuf = text.parse().unwrap();
+    let filter = filter.as_filter();
+    let scope = Scope::Subtree;
+    let search =
+        ldap::client::Search { base: PEOPLE, scope, size_limit: 0, time_limit: 0, filter: &filter, attributes: &[] };
+    let bytes = peer.encode(&ldap::client::Request::Search(search), &[]);
+    peer.session.space().extend_from_slice(&bytes);
+    assert!(matches!(peer.session.advance(), crate::ldap::Then::Search(_)));
+    assert_eq!(count(&server.admin().search(PEOPLE, Scope::Subtree, &text, &["cn"])), (1, 0));
+}
