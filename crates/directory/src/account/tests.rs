@@ -194,3 +194,30 @@ fn a_token_holds_groups_of_groups() {
     assert!(!token.contains(&domain_sid().with_rid(512).unwrap()));
     assert!(matches!(authenticate(&view, "outer", b""), Err(LogonFailure::WrongPassword)));
 }
+
+#[test]
+fn groups_without_number_do_not_shut_the_administrator_out() {
+    let domain = TestDomain::new();
+    let object = |name: &str, class: &str, sid: Option<Sid>, member: Option<&str>| {
+        let mut attributes = vec![attribute("objectClass", &[class]), attribute("sAMAccountName", &[name])];
+        attributes.extend(sid.map(|sid| Attribute::new("objectSid", [sid.to_bytes()])));
+        attributes.extend(member.map(|member| attribute("member", &[member])));
+        (format!("CN={name},OU=People,DC=contoso,DC=com").parse().unwrap(), attributes)
+    };
+    let at = |name: &str| format!("CN={name},OU=People,DC=contoso,DC=com");
+    let mut objects = vec![
+        object("Administrator", "user", domain_sid().with_rid(500).ok(), None),
+        object("other", "user", None, None),
+        object("Administrators", "group", Some(Sid::BUILTIN_ADMINISTRATORS), Some(&at("Administrator"))),
+    ];
+    for n in 0..1100 {
+        let mut group = object(&format!("g{n}"), "group", None, None);
+        group.1.push(attribute("member", &[&at("Administrator"), &at("other")]));
+        objects.push(group);
+    }
+    domain.directory.apply(&crate::Caller::system(), crate::Update::Load(objects)).unwrap();
+    let view = domain.directory.read().unwrap();
+    let of = |name: &str| token(&view, find(&view, name).unwrap().unwrap());
+    assert!(of("other").is_err());
+    assert!(of("Administrator").unwrap().contains(&Sid::BUILTIN_ADMINISTRATORS));
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use dtyp::{Sid, Token};
+use dtyp::{Sid, Token, rid};
 
 use crate::{Dnt, Error, Object, View};
 
@@ -12,7 +12,7 @@ const MOST: usize = 1015;
 /// The token of an account: itself, every group it is in directly or through others, and what everybody who has authenticated is.
 ///
 /// # Errors
-/// When it is no account, is in more groups than a token holds, or the store is damaged.
+/// When it is no account, is in more groups than a token holds (but Administrator), or the store is damaged.
 pub fn token(view: &View<'_>, account: Dnt) -> Result<Token, Error> {
     let object = view.object(account)?.ok_or_else(|| Error::damaged("an account is missing"))?;
     let sid = object.sid().ok_or_else(|| Error::damaged("an account has no SID"))?;
@@ -26,14 +26,19 @@ pub(crate) fn members_of(view: &View<'_>, object: &Object<'_>) -> Result<Vec<Sid
     let id = |name: &str| view.schema().attribute(name).map(|attribute| attribute.id);
     let Some(member_of) = id("memberOf") else { return Ok(Vec::new()) };
     let mut seen = BTreeSet::new();
-    let mut open = view.links(object.dnt(), member_of)?;
+    // The oldest groups first: those that the domain came with.
+    let mut open: BTreeSet<Dnt> = view.links(object.dnt(), member_of)?.into_iter().collect();
     open.extend(primary_group(view, object)?);
     let mut sids = Vec::new();
-    while let Some(group) = open.pop() {
+    while let Some(group) = open.pop_first() {
         if !seen.insert(group) {
             continue;
         }
         if seen.len() > MOST {
+            // Anybody who may make groups could make them the Administrator's, and shut out who could undo it.
+            if object.sid().and_then(|sid| sid.rid()) == Some(rid::ADMINISTRATOR) {
+                break;
+            }
             return Err(Error::unwilling(
                 crate::error::win32::DS_ADMIN_LIMIT_EXCEEDED,
                 "the account is in more groups than a token holds",
@@ -45,7 +50,7 @@ pub(crate) fn members_of(view: &View<'_>, object: &Object<'_>) -> Result<Vec<Sid
         // Distribution groups carry no rights. MS-ADTS 2.2.12.
         let is_security = id("groupType").and_then(|id| found.integer(id)).is_some_and(|kind| kind < 0);
         sids.extend(found.sid().filter(|_| is_security));
-        open.extend(view.links(group, member_of)?);
+        open.extend(view.links(group, member_of)?.into_iter().filter(|above| !seen.contains(above)));
     }
     Ok(sids)
 }

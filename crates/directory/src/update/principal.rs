@@ -43,6 +43,11 @@ mod group {
     pub(super) const SECURITY: i64 = 0x8000_0000;
 }
 
+/// Letters of no width, and those that turn the direction of others: two names that differ by them alone look the same.
+fn is_invisible(letter: char) -> bool {
+    matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
 /// What kind of principal a class makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Principal {
@@ -139,11 +144,18 @@ impl Planner<'_> {
             return Ok(());
         }
         let name = draft.text(id).unwrap_or_default();
-        let illegal = |letter: char| letter.is_control() || "\"/\\[]:;|=,+*?<>".contains(letter);
+        let illegal =
+            |letter: char| letter.is_control() || is_invisible(letter) || "\"/\\[]:;|=,+*?<>".contains(letter);
         let longest = if principal == Principal::Account { 20 + usize::from(name.ends_with('$')) } else { 256 };
         let too_long = name.encode_utf16().count() > longest && !self.caller.system && !name.starts_with('$');
         let only_dots = name.chars().all(|letter| letter == '.' || letter == ' ');
-        if name.is_empty() || only_dots || too_long || name.ends_with('.') || name.chars().any(illegal) {
+        if name.is_empty()
+            || name.trim() != name
+            || only_dots
+            || too_long
+            || name.ends_with('.')
+            || name.chars().any(illegal)
+        {
             return Err(Error::account(
                 ResultCode::UNWILLING_TO_PERFORM,
                 win32::INVALID_ACCOUNT_NAME,
@@ -328,12 +340,16 @@ impl Planner<'_> {
         }
     }
 
-    /// What makes an account stand for others is not given like other attributes: another's SIDs by nobody over LDAP (MS-ADTS
+    /// What makes an account stand for others, or keeps an object for ever, is not given like other attributes: another's SIDs by nobody over LDAP (MS-ADTS
     /// 3.1.1.5.3.2), services that it may act at for others by administrators (`SeEnableDelegationPrivilege`).
     pub(crate) fn check_trust(&self, attribute: &schema::Attribute) -> Result<(), Error> {
         let is_admin = self.caller.token.contains(&Sid::BUILTIN_ADMINISTRATORS);
         match &*attribute.name {
             _ if self.caller.system => Ok(()),
+            "isCriticalSystemObject" => {
+                let comment = "isCriticalSystemObject is set by the directory alone";
+                Err(Error::constraint(win32::DS_CANT_MOD_SYSTEM_ONLY, comment))
+            }
             "sIDHistory" => Err(Error::insufficient_access(
                 win32::ACCESS_DENIED,
                 "sIDHistory is written when an account is migrated, and not over LDAP",
@@ -401,6 +417,10 @@ impl Planner<'_> {
         };
         let changed = |id| draft.text(id).filter(|_| draft.stored.get(&id) != draft.fields.get(&id));
         if let Some(name) = changed(known.user_principal_name) {
+            if name.trim() != name || name.chars().any(|letter| letter.is_control() || is_invisible(letter)) {
+                let comment = "a principal name has no letters that nobody sees, and no spaces around it";
+                return Err(Error::constraint(win32::INVALID_ACCOUNT_NAME, comment));
+            }
             // One without a domain is looked up in this domain.
             let (account, own) = match name.rsplit_once('@') {
                 Some((account, domain)) => (account, account::is_own(self.view, domain)?),

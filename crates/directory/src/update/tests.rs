@@ -476,3 +476,28 @@ fn an_object_does_not_grow_without_end() {
     let attributes = vec![attribute("objectClass", &["user"]), attribute("url", &values)];
     assert_eq!(code(domain.add(&format!("CN=bob,{PEOPLE}"), attributes)), ResultCode::ADMIN_LIMIT_EXCEEDED);
 }
+
+#[test]
+fn names_that_look_like_others_are_refused() {
+    let domain = TestDomain::new();
+    domain.user("alice");
+    let bob = format!("CN=bob,{PEOPLE}");
+    domain.user("bob");
+    for name in ["alice ", " alice", "ali\u{200b}ce", "alice\u{ad}", "\u{202e}ecila", "\u{feff}alice"] {
+        let set = domain.modify(&bob, &[(Replace, "sAMAccountName", &[name])]);
+        assert_eq!(code(set), ResultCode::UNWILLING_TO_PERFORM, "{name:?}");
+        let set = domain.modify(&bob, &[(Replace, "userPrincipalName", &[&format!("{name}@contoso.com")])]);
+        // A space at its end is one in the middle of a principal name.
+        assert!(name.ends_with(' ') || code(set) == ResultCode::CONSTRAINT_VIOLATION, "{name:?}");
+    }
+    domain.modify(&bob, &[(Replace, "sAMAccountName", &["bob the builder"])]).unwrap();
+}
+
+#[test]
+fn nobody_marks_an_object_as_one_that_the_directory_needs() {
+    let domain = TestDomain::new();
+    domain.user("alice");
+    let marked = domain.modify(&alice(), &[(Replace, "isCriticalSystemObject", &["TRUE"])]);
+    assert_eq!(code(marked), ResultCode::CONSTRAINT_VIOLATION);
+    domain.delete(&alice()).unwrap();
+}
