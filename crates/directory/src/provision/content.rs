@@ -17,6 +17,9 @@ const HEAD_DESCRIPTOR: &str =
 const PROTECTED_DESCRIPTOR: &str = "O:DAG:DAD:PAI(A;;GA;;;SY)(A;;GA;;;BA)(A;;GA;;;DA)(A;;GA;;;EA)(A;;RPLCLORC;;;AU)\
     (OA;;CR;ab721a53-1e2f-11d0-9819-00aa0040529b;;WD)(OA;;CR;ab721a53-1e2f-11d0-9819-00aa0040529b;;PS)";
 
+/// Who sees what was deleted: administrators. MS-ADTS 6.1.1.4.2.
+const DELETED_DESCRIPTOR: &str = "O:DAG:DAD:PAI(A;;RPWPCCDCLCRCWOWDSDSW;;;SY)(A;;RPLCRC;;;BA)";
+
 /// Windows Server 2016, the highest level there is before 2025. MS-ADTS 6.1.4.2.
 const FUNCTIONAL_LEVEL: &str = "7";
 
@@ -126,7 +129,11 @@ fn containers(names: &Names, sid: &Sid) -> Result<Objects, Error> {
         hidden("CN=Program Data", "container")?,
         hidden("CN=LostAndFound", "lostAndFound")?,
         hidden("CN=Infrastructure", "infrastructureUpdate")?,
-        hidden("CN=Deleted Objects", "container")?,
+        names.object(
+            &format!("CN=Deleted Objects,{base}"),
+            "container",
+            vec![critical(), text("showInAdvancedViewOnly", "TRUE"), descriptor(DELETED_DESCRIPTOR, sid)?],
+        )?,
         names.object(
             &format!("CN=Builtin,{base}"),
             "builtinDomain",

@@ -123,3 +123,53 @@ fn names_and_passwords_that_will_not_do_are_refused() {
     refused(|wanted| wanted.netbios = "SIXTEENLETTERSXX".into());
     refused(|wanted| wanted.admin_password = "short".to_owned().into());
 }
+
+fn describe(directory: &Directory, caller: &Caller, name: &str) -> Result<crate::Applied, crate::Error> {
+    let attribute = crate::testing::attribute("description", &["x"]);
+    let changes = vec![crate::Modification { kind: crate::ModificationKind::Replace, attribute }];
+    let dn = format!("{name},DC=contoso,DC=com").parse().unwrap();
+    directory.apply(caller, crate::Update::Modify { dn, changes, permissive: false, sd_flags: None })
+}
+
+#[test]
+fn account_operators_administer_accounts_and_not_administrators() {
+    let (directory, _folder) = new_domain();
+    let operators = Sid::BUILTIN.with_rid(548).unwrap();
+    let token = Token::new(Sid::domain_of(9, 9, 9), [Sid::AUTHENTICATED_USERS, operators]);
+    let operator = Caller::new(Arc::new(token), true);
+    for name in [
+        "CN=Administrator,CN=Users",
+        "CN=krbtgt,CN=Users",
+        "CN=Domain Admins,CN=Users",
+        "CN=Administrators,CN=Builtin",
+        "CN=Account Operators,CN=Builtin",
+        "CN=DC1,OU=Domain Controllers",
+        "CN=AdminSDHolder,CN=System",
+    ] {
+        let refused = describe(&directory, &operator, name).unwrap_err();
+        assert_eq!(refused.code, ldap::ResultCode::INSUFFICIENT_ACCESS_RIGHTS, "{name}");
+    }
+    describe(&directory, &operator, "CN=Guest,CN=Users").unwrap();
+}
+
+#[test]
+fn what_was_deleted_is_seen_by_administrators() {
+    let (directory, _folder) = new_domain();
+    let system = Caller::system();
+    let dn = || "CN=gone,CN=Users,DC=contoso,DC=com".parse().unwrap();
+    let attributes = vec![crate::testing::attribute("objectClass", &["contact"])];
+    directory.apply(&system, crate::Update::Add { dn: dn(), attributes }).unwrap();
+    directory.apply(&system, crate::Update::Delete { dn: dn(), tree: false }).unwrap();
+    let seen = |group: Sid| {
+        let caller =
+            Caller::new(Arc::new(Token::new(Sid::domain_of(9, 9, 9), [Sid::AUTHENTICATED_USERS, group])), true);
+        let (base, filter) = ("DC=contoso,DC=com".parse().unwrap(), filter_of("(isDeleted=TRUE)"));
+        let filter = filter.as_filter();
+        let mut search = Search::new(Base::Dn(&base), Scope::Subtree, &filter, &["1.1"]);
+        search.show_deleted = true;
+        let mut sink = Entries::default();
+        directory.read().unwrap().search(&caller, &search, &mut sink).unwrap();
+        sink.0.iter().filter(|entry| entry.dn.starts_with("CN=gone")).count()
+    };
+    assert_eq!((seen(Sid::EVERYONE), seen(Sid::BUILTIN_ADMINISTRATORS)), (0, 1));
+}
