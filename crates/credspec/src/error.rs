@@ -33,6 +33,23 @@ impl fmt::Display for Problem {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpecError {
+    /// Only the name of a file was given.
+    #[error("{0:?} says where Docker has the file, and is not the file: give that one")]
+    Elsewhere(String),
+    /// A document of Kubernetes, but not this one.
+    #[error("this is {0:?}, not a GMSACredentialSpec of windows.k8s.io/v1")]
+    OtherResource(String),
+    /// The resource is empty.
+    #[error("the GMSACredentialSpec has no `credspec`")]
+    NoCredspec,
+    /// Kubernetes does not take the name.
+    #[error(
+        "{0:?} cannot be a resource's name: it takes lower-case letters, digits, `-` and `.`; choose one with --name"
+    )]
+    ResourceName(String),
+    /// It could not be written as YAML.
+    #[error("it cannot be written as YAML: {0}")]
+    Yaml(String),
     /// Far larger than any real one.
     #[error("the credential spec has {size} bytes; more than {limit} are not read")]
     TooLarge {

@@ -30,6 +30,7 @@
 mod akv_input;
 mod check;
 mod error;
+mod form;
 mod generate;
 mod name;
 mod plugin_input;
@@ -39,6 +40,7 @@ mod tree;
 pub use akv_input::{AkvInput, SecretUri};
 pub use check::{Report, check};
 pub use error::{Problem, Severity, SpecError};
+pub use form::{Document, Form, read};
 pub use generate::DomainFacts;
 pub use name::{AccountName, BadName, DnsName, NetBiosName};
 pub use plugin_input::{AKV_CLSID, BadInput, Namespace, PluginInput, RKC_CLSID, RkcInput, SecretName};

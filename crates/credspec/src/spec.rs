@@ -132,6 +132,23 @@ impl CredentialSpec {
     }
 }
 
+impl CredentialSpec {
+    /// With an account of another domain too, listed under both of that domain's names.
+    #[must_use]
+    pub fn with_foreign(mut self, name: &AccountName, dns_name: &DnsName, net_bios_name: &NetBiosName) -> Self {
+        let scopes = [dns_name.as_str(), net_bios_name.as_str()];
+        let listed = scopes.map(|scope| GroupManagedServiceAccount { name: name.clone(), scope: scope.to_owned() });
+        self.active_directory_config.group_managed_service_accounts.extend(listed);
+        self
+    }
+
+    /// The accounts of other domains, as they are listed.
+    pub fn foreign_accounts(&self) -> impl Iterator<Item = &GroupManagedServiceAccount> {
+        let listed = self.active_directory_config.group_managed_service_accounts.iter();
+        listed.filter(|account| !self.domain_join_config.is_named(&account.scope))
+    }
+}
+
 impl DomainJoinConfig {
     /// Whether `name` is the domain's DNS or NetBIOS name.
     #[must_use]

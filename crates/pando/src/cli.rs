@@ -1,5 +1,6 @@
 //! The command line. Its help is the first documentation a person reads, so it tells the story in order.
 
+mod credspec;
 mod gmsa;
 mod guard;
 
@@ -7,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+pub use credspec::{Credspec, CredspecCheck, CredspecConvert, CredspecForm, CredspecNew, CredspecShow};
 pub use gmsa::{
     EncryptionType, Gmsa, GmsaCreate, GmsaExplain, GmsaList, GmsaName, GmsaReaders, GmsaSet, GmsaShow, GmsaSpn,
     GmsaSpnNames,
@@ -257,45 +259,6 @@ pub struct KdsRetire {
     pub force: bool,
     #[command(flatten)]
     pub administrator: Administrator,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Credspec {
-    /// Write the credential spec of a gMSA from what the directory knows.
-    New(CredspecNew),
-    /// Check a credential spec and say what is wrong with it.
-    Check(CredspecCheck),
-}
-
-#[derive(Args, Debug)]
-pub struct CredspecNew {
-    /// The gMSA, with or without the `$`. The first is the container's default; repeat for more.
-    #[arg(long, value_name = "NAME", required = true)]
-    pub account: Vec<String>,
-    #[command(flatten)]
-    pub administrator: Administrator,
-    /// The CCG plugin that fetches the impersonation account's credentials; none for hosts joined to the domain.
-    #[arg(long, value_enum, requires = "plugin_input")]
-    pub plugin: Option<PluginName>,
-    /// What the plugin is told, such as NAMESPACE:SECRET for rkc.
-    #[arg(long, value_name = "TEXT", requires = "plugin")]
-    pub plugin_input: Option<String>,
-    /// Where to write it; standard output if not given.
-    #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum PluginName {
-    /// Rancher Kubernetes Cluster: asks the account provider on the node.
-    Rkc,
-}
-
-#[derive(Args, Debug)]
-pub struct CredspecCheck {
-    /// The credential spec.
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]

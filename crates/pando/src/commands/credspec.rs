@@ -1,17 +1,26 @@
-//! `pando credspec new` and `pando credspec check`.
+//! `pando credspec`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use ccg::domain_facts;
+use comfy_table::{ContentArrangement, Table, presets};
+use credspec::{
+    AKV_CLSID, AccountName, CredentialSpec, DnsName, Document, Form, HostAccountConfig, NetBiosName, PluginInput,
+    RKC_CLSID, RkcInput,
+};
+use dtyp::Guid;
 
 use super::Failed;
 use super::administrator::Administration;
-use crate::cli::{CredspecCheck, CredspecNew, PluginName};
+use crate::cli::{CredspecCheck, CredspecConvert, CredspecForm, CredspecNew, CredspecShow};
 use crate::{progress, terminal};
-use ccg::domain_facts;
-use credspec::{AccountName, CredentialSpec, HostAccountConfig, RkcInput};
-use std::process::ExitCode;
 
 pub async fn new(args: CredspecNew) -> Result<ExitCode, Failed> {
     let accounts: Vec<AccountName> = args.account.iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
-    let host = match (args.plugin, &args.plugin_input) {
-        (Some(PluginName::Rkc), Some(input)) => Some(HostAccountConfig::rkc(&input.parse::<RkcInput>()?)),
+    let also = args.also.iter().map(|text| foreign(text)).collect::<Result<Vec<_>, _>>()?;
+    let host = match (&args.plugin, &args.plugin_input) {
+        (Some(plugin), Some(input)) => Some(host(plugin, input)?),
         _ => None,
     };
     let _progress = progress::start("asking the directory about its domain");
@@ -19,18 +28,38 @@ pub async fn new(args: CredspecNew) -> Result<ExitCode, Failed> {
     let facts = domain_facts(&mut connection).await?;
     connection.unbind().await;
     let spec = CredentialSpec::generate(&facts, &accounts, host)?;
-    match &args.out {
-        None => terminal::say(spec.to_json().trim_end()),
-        Some(path) => std::fs::write(path, spec.to_json())
-            .map_err(|error| format!("{} cannot be written: {error}", path.display()))?,
-    }
+    let spec = also.into_iter().fold(spec, |spec, (name, dns, net_bios)| spec.with_foreign(&name, &dns, &net_bios));
+    write(args.out.as_deref(), &formed(&spec, args.form, args.name.as_deref(), false)?)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The plugin by its name or its class, told something that it understands, as far as that is known.
+fn host(plugin: &str, input: &str) -> Result<HostAccountConfig, Failed> {
+    let clsid = match plugin {
+        "rkc" => RKC_CLSID,
+        "akv" => AKV_CLSID,
+        other => other.parse::<Guid>().map_err(|_| format!("{other:?} is no plugin: say rkc, akv or a GUID"))?,
+    };
+    if clsid == RKC_CLSID {
+        return Ok(HostAccountConfig::rkc(&input.parse::<RkcInput>()?));
+    }
+    if clsid == AKV_CLSID {
+        input.parse::<credspec::AkvInput>()?;
+    }
+    Ok(HostAccountConfig::new(clsid, PluginInput::new(input)))
+}
+
+/// `webapp02@fabrikam.com/FABRIKAM`: an account of another domain, by that domain's two names.
+fn foreign(text: &str) -> Result<(AccountName, DnsName, NetBiosName), Failed> {
+    let parts = text.split_once('@').and_then(|(name, domain)| Some((name, domain.split_once('/')?)));
+    let (name, (dns, net_bios)) = parts.ok_or_else(|| format!("{text:?} is not ACCOUNT@DNS-NAME/NETBIOS-NAME"))?;
+    Ok((name.parse()?, dns.parse()?, net_bios.parse()?))
 }
 
 /// Prints every problem; succeeds when the spec can be used.
 pub fn check(args: &CredspecCheck) -> ExitCode {
     let name = args.file.display();
-    let report = match std::fs::read(&args.file).map_err(Failed::from).and_then(|bytes| Ok(credspec::check(&bytes)?)) {
+    let report = match read(&args.file).and_then(|document| Ok(credspec::check(&document.json)?)) {
         Ok(report) => report,
         Err(error) => return terminal::fail(&format!("checking {name}"), &*error),
     };
@@ -44,4 +73,105 @@ pub fn check(args: &CredspecCheck) -> ExitCode {
         terminal::say(format_args!("{name} cannot be used as it is"));
         ExitCode::FAILURE
     }
+}
+
+pub fn convert(args: &CredspecConvert) -> Result<ExitCode, Failed> {
+    let document = read(&args.file)?;
+    let spec = parse(&args.file, &document)?;
+    let name = args.name.as_deref().or(document.name.as_deref());
+    write(args.out.as_deref(), &formed(&spec, args.to, name, args.json)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub fn show(args: &CredspecShow) -> Result<ExitCode, Failed> {
+    let document = read(&args.file)?;
+    let spec = parse(&args.file, &document)?;
+    let rows = rows(&spec, &document);
+    if args.json {
+        let all: serde_json::Map<_, _> = rows.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
+        terminal::say(serde_json::Value::from(all));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    for (key, value) in rows {
+        table.add_row([key.to_owned(), value]);
+    }
+    terminal::say(table);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn rows(spec: &CredentialSpec, document: &Document) -> Vec<(&'static str, String)> {
+    let domain = &spec.domain_join_config;
+    let form = match (document.form, &document.name) {
+        (Form::File, _) => "a file".to_owned(),
+        (Form::Docker, _) => "an option of Docker".to_owned(),
+        (Form::Kubernetes, Some(name)) => format!("the GMSACredentialSpec {name} of Kubernetes"),
+        (Form::Kubernetes, None) => "a GMSACredentialSpec of Kubernetes without a name".to_owned(),
+    };
+    let names = |all: Vec<String>| if all.is_empty() { "none".to_owned() } else { all.join(", ") };
+    let further = spec.accounts().into_iter().skip(1).map(AccountName::sam_account_name).collect();
+    let foreign = spec.foreign_accounts().map(|account| format!("{}$ of {}", account.name, account.scope)).collect();
+    vec![
+        ("The container is", domain.machine_account_name.sam_account_name()),
+        ("Further accounts", names(further)),
+        ("Of other domains", names(foreign)),
+        ("Domain", format!("{} ({}), in the forest {}", domain.dns_name, domain.net_bios_name, domain.dns_tree_name)),
+        ("Domain's SID", domain.sid.to_string()),
+        ("Domain's GUID", domain.guid.to_string()),
+        ("Credentials from", credentials(spec)),
+        ("Form", form),
+    ]
+}
+
+/// What a plugin that we do not know is told may be a password: people do that.
+fn credentials(spec: &CredentialSpec) -> String {
+    let Some(config) = &spec.active_directory_config.host_account_config else {
+        return "the host's own account: no plugin is named".to_owned();
+    };
+    let input = config.plugin_input.as_str();
+    match config.plugin_guid {
+        RKC_CLSID => match input.parse::<RkcInput>() {
+            Ok(known) => format!("the plugin rkc: the secret {} of the namespace {}", known.secret, known.namespace),
+            Err(error) => format!("the plugin rkc, which will not understand its input: {error}"),
+        },
+        AKV_CLSID => match input.parse::<credspec::AkvInput>() {
+            Ok(_) => format!("the plugin akv (Azure Key Vault): {input}"),
+            Err(error) => format!("the plugin akv, which will not understand its input: {error}"),
+        },
+        other => {
+            let length = input.chars().count();
+            format!("the plugin {}, told {length} characters that are not shown: they may be a secret", other.braced())
+        }
+    }
+}
+
+fn formed(spec: &CredentialSpec, form: CredspecForm, name: Option<&str>, json: bool) -> Result<String, Failed> {
+    let account = spec.domain_join_config.machine_account_name.as_str().to_ascii_lowercase();
+    let name = name.unwrap_or(&account);
+    Ok(match form {
+        CredspecForm::File => spec.to_json(),
+        CredspecForm::Docker => spec.to_docker() + "\n",
+        CredspecForm::Kubernetes if json => spec.to_kubernetes_json(name)?,
+        CredspecForm::Kubernetes => spec.to_kubernetes(name)?,
+    })
+}
+
+fn read(path: &Path) -> Result<Document, Failed> {
+    let bytes = std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    credspec::read(&bytes).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+fn parse(path: &Path, document: &Document) -> Result<CredentialSpec, Failed> {
+    CredentialSpec::parse(&document.json).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+fn write(out: Option<&Path>, text: &str) -> Result<(), Failed> {
+    match out {
+        None => terminal::say(text.trim_end()),
+        Some(path) => {
+            std::fs::write(path, text).map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+        }
+    }
+    Ok(())
 }

@@ -29,6 +29,8 @@ pub fn run(command: Command) -> ExitCode {
         Command::Gmsa(command) => in_runtime("keeping gMSAs", gmsa::run(command)),
         Command::Credspec(Credspec::New(args)) => in_runtime("writing the credential spec", credspec::new(args)),
         Command::Credspec(Credspec::Check(args)) => credspec::check(&args),
+        Command::Credspec(Credspec::Show(args)) => ended("showing the credential spec", credspec::show(&args)),
+        Command::Credspec(Credspec::Convert(args)) => ended("converting the credential spec", credspec::convert(&args)),
         Command::AccountProvider(AccountProvider::Run(args)) => {
             in_runtime("running the account provider", account_provider::run(args))
         }
@@ -51,6 +53,10 @@ pub fn run(command: Command) -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }),
     }
+}
+
+fn ended(doing: &str, result: Result<ExitCode, Failed>) -> ExitCode {
+    result.unwrap_or_else(|error| terminal::fail(doing, &*error))
 }
 
 /// Whatever ended a command; its causes are printed.

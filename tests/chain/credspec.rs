@@ -1,0 +1,74 @@
+//! `pando credspec`: written from the directory, shown, and taken from one form into another.
+#![allow(clippy::expect_used, clippy::panic, reason = "only tests here; failing is their job")]
+
+use std::path::{Path, PathBuf};
+
+use pando_tests::{ALICE_PASSWORD, Domain, Tool, pando};
+
+const VAULT: &str = "ObjectId=56d9b66c-d746-4f87-bd26-26760cfdca2e;SecretUri=https://v.vault.azure.net/secrets/s";
+
+/// `pando credspec new` as alice, into a file.
+fn new(domain: &Domain, flags: &[&str]) -> (Tool, PathBuf) {
+    let (password, out) = (domain.path("alice-password"), domain.path("spec"));
+    std::fs::write(&password, ALICE_PASSWORD).expect("a file can be written");
+    let ldaps = format!("localhost:{}", domain.ports().ldaps.port());
+    let tool = Tool::new(pando()).args(["credspec", "new", "--account", "webapp01", "--user", "alice@contoso.com"]);
+    let tool = tool.args(["--ldaps", &ldaps]).arg("--ca").arg(domain.ca()).arg("--password-file").arg(password);
+    (tool.arg("--out").arg(&out).args(flags), out)
+}
+
+fn credspec(command: &str, file: &Path) -> Tool {
+    Tool::new(pando()).args(["credspec", command]).arg(file)
+}
+
+#[test]
+fn a_spec_is_written_shown_and_converted_there_and_back() {
+    let domain = Domain::start();
+    let (tool, spec) =
+        new(&domain, &["--plugin", "rkc", "--plugin-input", "gmsa:ccg", "--also", "app2@fabrikam.com/FABRIKAM"]);
+    tool.ok();
+    credspec("check", &spec).ok().says("can be used");
+    let shown = credspec("show", &spec).ok();
+    shown.says("webapp01$").says("app2$ of fabrikam.com").says("the secret ccg of the namespace gmsa").says("CONTOSO");
+
+    let original = std::fs::read_to_string(&spec).expect("it can be read");
+    let (docker, resource) = (domain.path("docker"), domain.path("resource.yaml"));
+    credspec("convert", &spec).args(["--to", "docker", "--out"]).arg(&docker).ok();
+    credspec("convert", &docker).args(["--to", "kubernetes", "--name", "team-a.webapp", "--out"]).arg(&resource).ok();
+    credspec("show", &resource).ok().says("the GMSACredentialSpec team-a.webapp of Kubernetes");
+    credspec("check", &resource).ok().says("can be used");
+    let back = credspec("convert", &resource).args(["--to", "file"]).ok();
+    assert_eq!(back.stdout.trim(), original.trim());
+    credspec("convert", &spec).args(["--to", "kubernetes", "--name", "Team_A"]).fails(1).says("--name");
+}
+
+#[test]
+fn the_resource_is_what_other_readers_of_yaml_read() {
+    let domain = Domain::start();
+    let (tool, spec) = new(&domain, &["--plugin", "akv", "--plugin-input", VAULT, "--form", "kubernetes"]);
+    tool.ok();
+    let script = "import sys, yaml, json; d = yaml.safe_load(open(sys.argv[1])); \
+                  print(d['apiVersion'], d['kind'], d['metadata']['name'], d['credspec']['DomainJoinConfig']['NetBiosName'], \
+                  d['credspec']['ActiveDirectoryConfig']['HostAccountConfig']['PluginInput'], \
+                  d['credspec']['ActiveDirectoryConfig']['HostAccountConfig']['PortableCcgVersion'] == '1')";
+    let read = Tool::new("/usr/bin/python3").args(["-c", script]).arg(&spec).ok();
+    read.says(&format!("windows.k8s.io/v1 GMSACredentialSpec webapp01 CONTOSO {VAULT} True"));
+}
+
+#[test]
+fn a_plugins_input_that_may_be_a_password_is_not_shown() {
+    let domain = Domain::start();
+    let plugin = "{12345678-d746-4f87-bd26-26760cfdca2e}";
+    let (tool, spec) = new(&domain, &["--plugin", plugin, "--plugin-input", "contoso.com:ccg:hunter2"]);
+    tool.ok();
+    credspec("show", &spec).ok().says("not shown").never_says("hunter2");
+}
+
+#[test]
+fn what_a_plugin_would_not_understand_is_not_written() {
+    let domain = Domain::start();
+    let refused = |plugin: &str, input: &str| new(&domain, &["--plugin", plugin, "--plugin-input", input]).0.fails(1);
+    refused("rkc", "only-one-part").never_says("panicked");
+    refused("akv", "SecretUri=http://evil.test/").never_says("panicked");
+    refused("keepass", "x").says("rkc, akv or a GUID");
+}
