@@ -9,6 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
 
+use super::answer;
+
 /// Over what a question goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Via {
@@ -45,13 +47,12 @@ pub(super) async fn ask(
     if via == Via::Udp {
         let answer =
             timeout(patience, by_udp(server, &query, id, question)).await.map_err(|_| in_time("no answer"))??;
-        let cut = Packet::parse(&answer).is_ok_and(|packet| packet.has_flags(PacketFlag::TRUNCATION));
-        if !cut {
+        if !answer::is_cut(&answer) {
             return Ok(answer);
         }
     }
     let answer = timeout(patience, by_tcp(server, &query)).await.map_err(|_| in_time("no answer"))??;
-    match answers(&answer, id, question) {
+    match answer::is_for(&answer, id, question) {
         true => Ok(answer),
         false => Err(io::Error::new(io::ErrorKind::InvalidData, "what came back is no answer to the question")),
     }
@@ -67,7 +68,7 @@ async fn by_udp(server: SocketAddr, query: &[u8], id: u16, question: &Question<'
     loop {
         let count = socket.recv(&mut answer).await?;
         // Something else may be a late answer, or somebody guessing: the right one may still come.
-        if let Some(answer) = answer.get(..count).filter(|answer| answers(answer, id, question)) {
+        if let Some(answer) = answer.get(..count).filter(|answer| answer::is_for(answer, id, question)) {
             return Ok(answer.to_vec());
         }
     }
@@ -81,12 +82,4 @@ async fn by_tcp(server: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
     let mut answer = vec![0; usize::from(length)];
     stream.read_exact(&mut answer).await?;
     Ok(answer)
-}
-
-fn answers(answer: &[u8], id: u16, question: &Question<'_>) -> bool {
-    let Ok(packet) = Packet::parse(answer) else { return false };
-    let same = |asked: &Question<'_>| {
-        asked.qtype == question.qtype && asked.qname.to_string().eq_ignore_ascii_case(&question.qname.to_string())
-    };
-    packet.id() == id && packet.has_flags(PacketFlag::RESPONSE) && packet.questions.first().is_some_and(same)
 }

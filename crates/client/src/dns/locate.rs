@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::resolver::Server;
+use super::answer::Server;
 use super::{Error, Resolver, Via};
 use crate::{Domain, Endpoint};
 
@@ -60,7 +60,7 @@ pub async fn locate(domain: &Domain, resolver: &Resolver) -> Result<Found, Error
         found => (Via::Udp, found?),
     };
     let kdcs = resolver.service(&format!("_kerberos._tcp.dc._msdcs.{}", domain.dns_name), via).await;
-    let kdcs = kdcs.map(|(_, kdcs)| kdcs).unwrap_or_default();
+    let kdcs = order(kdcs.map(|(_, kdcs)| kdcs).unwrap_or_default(), |limit| resolver.random_below(limit));
     let mut tried = Vec::new();
     for controller in controllers.iter().take(MOST_TRIED) {
         match answering(controller, resolver, via).await {

@@ -2,6 +2,7 @@
 //!
 //! DNS is not trusted: what it says is only where to ask. That the one who answers is a controller of the domain is for Kerberos to prove.
 
+mod answer;
 mod exchange;
 mod locate;
 mod resolver;

@@ -5,16 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dtyp::{Random, SystemRandom};
-use simple_dns::rdata::RData;
-use simple_dns::{CLASS, Name, Packet, QCLASS, QTYPE, Question, RCODE, TYPE};
+use simple_dns::{CLASS, Name, QCLASS, QTYPE, Question, RCODE, SimpleDnsError, TYPE};
 
+use super::answer::{self, Server};
 use super::exchange::ask;
 use super::{Error, Via};
 
 /// More servers than anybody has.
 const MOST_SERVERS: usize = 8;
-/// More records than a domain has controllers worth trying.
-const MOST_RECORDS: usize = 64;
 
 /// Asks DNS servers, one after the other.
 #[derive(Clone)]
@@ -22,15 +20,6 @@ pub struct Resolver {
     servers: Vec<SocketAddr>,
     patience: Duration,
     random: Arc<dyn Random>,
-}
-
-/// One server for a service. RFC 2782.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Server {
-    pub priority: u16,
-    pub weight: u16,
-    pub port: u16,
-    pub host: String,
 }
 
 impl Resolver {
@@ -56,18 +45,7 @@ impl Resolver {
     /// The servers of a service, in no order, and who said so.
     pub(super) async fn service(&self, name: &str, via: Via) -> Result<(SocketAddr, Vec<Server>), Error> {
         let (server, answer) = self.question(name, TYPE::SRV, "SRV", via).await?;
-        let packet = parsed(&answer, server, name)?;
-        let servers = packet.answers.iter().take(MOST_RECORDS).filter_map(|record| match &record.rdata {
-            RData::SRV(srv) => Some(Server {
-                priority: srv.priority,
-                weight: srv.weight,
-                port: srv.port,
-                host: srv.target.to_string(),
-            }),
-            _ => None,
-        });
-        // A target of "." says that there is none.
-        let servers: Vec<_> = servers.filter(|server| !server.host.is_empty() && server.port != 0).collect();
+        let servers = answer::servers(&answer).map_err(damaged(server, name))?;
         match servers.is_empty() {
             true => Err(Error::NotFound { server, kind: "SRV", name: name.to_owned() }),
             false => Ok((server, servers)),
@@ -81,12 +59,7 @@ impl Resolver {
         for kind in [TYPE::A, TYPE::AAAA] {
             match self.question(host, kind, "A or AAAA", via).await {
                 Ok((server, answer)) => {
-                    let packet = parsed(&answer, server, host)?;
-                    found.extend(packet.answers.iter().take(MOST_RECORDS).filter_map(|record| match &record.rdata {
-                        RData::A(a) => Some(IpAddr::from(a.address.to_be_bytes())),
-                        RData::AAAA(a) => Some(IpAddr::from(a.address.to_be_bytes())),
-                        _ => None,
-                    }));
+                    found.extend(answer::addresses(&answer).map_err(damaged(server, host))?);
                     let name = host.to_owned();
                     last = Some(Error::NotFound { server, kind: "A or AAAA", name });
                 }
@@ -108,18 +81,23 @@ impl Resolver {
     ) -> Result<(SocketAddr, Vec<u8>), Error> {
         let bad = |_| Error::Name(name.chars().take(128).collect());
         let question = Question::new(Name::new(name).map_err(bad)?, QTYPE::TYPE(kind), QCLASS::CLASS(CLASS::IN), false);
-        let mut tried = Vec::new();
+        let (mut tried, mut refused) = (Vec::new(), None);
         for &server in &self.servers {
             let mut id = [0; 2];
             self.random.fill(&mut id);
             match ask(server, u16::from_be_bytes(id), &question, via, self.patience).await {
-                Ok(answer) => return said(server, name, kind_name, answer),
+                // What one server cannot or will not say, the next one may.
+                Ok(answer) => match said(server, name, kind_name, answer) {
+                    Err(error @ Error::Refused { .. }) => refused = Some(error),
+                    said => return said,
+                },
                 Err(error) => tried.push(format!("{server}: {error}")),
             }
         }
-        match tried.is_empty() {
-            true => Err(Error::NoServer),
-            false => Err(Error::Unreachable { name: name.to_owned(), via, tried: tried.join("; ") }),
+        match refused {
+            Some(error) => Err(error),
+            None if tried.is_empty() => Err(Error::NoServer),
+            None => Err(Error::Unreachable { name: name.to_owned(), via, tried: tried.join("; ") }),
         }
     }
 
@@ -132,7 +110,7 @@ impl Resolver {
 }
 
 fn said(server: SocketAddr, name: &str, kind: &'static str, answer: Vec<u8>) -> Result<(SocketAddr, Vec<u8>), Error> {
-    let code = parsed(&answer, server, name)?.rcode();
+    let code = answer::code(&answer).map_err(damaged(server, name))?;
     let name = name.to_owned();
     match code {
         RCODE::NoError => Ok((server, answer)),
@@ -141,9 +119,8 @@ fn said(server: SocketAddr, name: &str, kind: &'static str, answer: Vec<u8>) -> 
     }
 }
 
-fn parsed<'a>(answer: &'a [u8], server: SocketAddr, name: &str) -> Result<Packet<'a>, Error> {
-    let damaged = |error| Error::Refused { server, name: name.to_owned(), code: format!("a damaged answer: {error}") };
-    Packet::parse(answer).map_err(damaged)
+fn damaged(server: SocketAddr, name: &str) -> impl FnOnce(SimpleDnsError) -> Error {
+    move |error| Error::Refused { server, name: name.to_owned(), code: format!("a damaged answer: {error}") }
 }
 
 /// The servers in a resolv.conf(5).
@@ -159,7 +136,37 @@ fn name_servers(text: &str) -> Vec<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
+    use simple_dns::Packet;
+    use tokio::net::UdpSocket;
+
     use super::*;
+
+    /// Answers one question by UDP with this code.
+    async fn answers_once(server: &UdpSocket, code: RCODE) {
+        let mut query = vec![0; 512];
+        let (count, from) = server.recv_from(&mut query).await.unwrap();
+        let mut reply = Packet::parse(&query[..count]).unwrap().into_reply();
+        *reply.rcode_mut() = code;
+        server.send_to(&reply.build_bytes_vec().unwrap(), from).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_server_that_fails_is_passed_over_and_named_when_nobody_knows_better() {
+        let failing = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let knowing = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let (first, second) = (failing.local_addr().unwrap(), knowing.local_addr().unwrap());
+        let both = Resolver::new([first, second]);
+        let answering = async {
+            answers_once(&failing, RCODE::ServerFailure).await;
+            answers_once(&knowing, RCODE::NameError).await;
+        };
+        let (asked, ()) = tokio::join!(both.service("_ldap._tcp.contoso.com", Via::Udp), answering);
+        assert!(matches!(asked, Err(Error::NotFound { server, .. }) if server == second), "{asked:?}");
+        let alone = Resolver::new([first]);
+        let answering = answers_once(&failing, RCODE::Refused);
+        let (asked, ()) = tokio::join!(alone.service("_ldap._tcp.contoso.com", Via::Udp), answering);
+        assert!(matches!(asked, Err(Error::Refused { server, .. }) if server == first), "{asked:?}");
+    }
 
     #[test]
     fn the_machines_servers_are_read() {
