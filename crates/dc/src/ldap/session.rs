@@ -92,6 +92,8 @@ pub(crate) struct Session {
     pub(super) last_base: LastBase,
     /// How many updates are under way.
     updates: usize,
+    /// How many bytes have been handed over since there were none.
+    handed_over: usize,
     closing: bool,
 }
 
@@ -110,6 +112,7 @@ impl Session {
             cookies: Cookies::default(),
             last_base: LastBase::default(),
             updates: 0,
+            handed_over: 0,
             closing: false,
         }
     }
@@ -270,7 +273,10 @@ impl Session {
             Request::Abandon(_) => return Handled::Done,
             _ => {}
         }
-        if self.updates > 0 && (!is_update(request) || self.updates >= self.server.limits.max_updates) {
+        let many = self.updates >= self.server.limits.max_updates
+            // What waits for the writer lies in memory: not more of it than one request may bring.
+            || self.handed_over.saturating_add(bytes.len()) > self.server.limits.max_receive;
+        if self.updates > 0 && (!is_update(request) || many) {
             return Handled::Later;
         }
         let controls = match Controls::read(&message.controls, request) {
@@ -288,6 +294,7 @@ impl Session {
             _ => match self.submit(*id, request, &controls) {
                 Ok(submit) => {
                     self.updates += 1;
+                    self.handed_over = self.handed_over.saturating_add(bytes.len());
                     Handled::Then(Then::Submit(submit))
                 }
                 Err(refusal) => self.refuse(*id, request, &refusal),
@@ -298,6 +305,9 @@ impl Session {
     /// Takes the end of an update.
     pub(crate) fn finished(&mut self, finished: Finished) {
         self.updates = self.updates.saturating_sub(1);
+        if self.updates == 0 {
+            self.handed_over = 0;
+        }
         let result = finished.result.map(|_| ResultCode::SUCCESS).map_err(Refusal::from);
         self.answer(finished.id, finished.kind, result);
     }

@@ -165,6 +165,9 @@ impl<'p> Planner<'p> {
     /// Whether an attribute that is gone may be.
     pub(crate) fn check_not_required(&self, id: AttrId, draft: &Draft, classes: &Classes<'_>) -> Result<(), Error> {
         let required = !self.is_given_by_system(id) && classes.all().any(|class| class.must.binary_search(&id).is_ok());
+        if !required || self.caller.system {
+            return Ok(());
+        }
         let attribute = self.schema().attribute_by_id(id);
         // A link that stays is not in the draft: what is still there is in the table.
         let still_linked = attribute.is_some_and(|attribute| attribute.link_id.is_some()) && {
@@ -173,9 +176,9 @@ impl<'p> Planner<'p> {
                 !draft.links.iter().any(|edit| !edit.add && edit.attribute == id && edit.target == *target)
             })
         };
-        match required && !still_linked && !self.caller.system {
-            false => Ok(()),
-            true => {
+        match still_linked {
+            true => Ok(()),
+            false => {
                 let name = attribute.map_or("an attribute", |attribute| &attribute.name);
                 Err(Error::class_violation(win32::DS_MISSING_REQUIRED_ATT, format!("{name} must stay")))
             }

@@ -1,6 +1,6 @@
 //! An object while it is being changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use schema::AttrId;
@@ -38,6 +38,8 @@ pub struct Draft {
     /// The descriptor to be stored, when it changes.
     pub(crate) descriptor: Option<Vec<u8>>,
     pub(crate) links: Vec<LinkEdit>,
+    /// Which targets [`link`](Self::link) and [`unlink`](Self::unlink) were about: one look instead of one at every edit before.
+    edited: HashSet<(AttrId, Dnt)>,
     pub(crate) secrets: BTreeMap<AttrId, Option<Zeroizing<Vec<u8>>>>,
     pub(crate) catalogue: Arc<Catalogue>,
 }
@@ -54,6 +56,7 @@ impl Draft {
             fields: Fields::new(),
             descriptor: None,
             links: Vec::new(),
+            edited: HashSet::new(),
             secrets: BTreeMap::new(),
             catalogue: Arc::clone(catalogue),
         }
@@ -72,6 +75,7 @@ impl Draft {
             fields,
             descriptor: None,
             links: Vec::new(),
+            edited: HashSet::new(),
             secrets: BTreeMap::new(),
             catalogue: Arc::clone(&object.view().inner.catalogue),
         }
@@ -177,8 +181,19 @@ impl Draft {
     }
 
     fn edit_link(&mut self, attribute: AttrId, target: Dnt, data: &[u8], add: bool) {
-        self.links.retain(|edit| !(edit.attribute == attribute && edit.target == target && edit.data == data));
+        if !self.edited.insert((attribute, target)) {
+            self.links.retain(|edit| !(edit.attribute == attribute && edit.target == target && edit.data == data));
+        }
         self.links.push(LinkEdit { source: self.dnt, attribute, target, data: data.to_vec(), add });
+    }
+
+    /// Whether a link was added (or removed) here; nothing when neither.
+    pub(crate) fn edited(&self, attribute: AttrId, target: Dnt, data: &[u8]) -> Option<bool> {
+        if !self.edited.contains(&(attribute, target)) {
+            return None;
+        }
+        let same = |edit: &&LinkEdit| edit.attribute == attribute && edit.target == target && edit.data == data;
+        self.links.iter().rev().find(same).map(|edit| edit.add)
     }
 
     /// A secret it has or will have.

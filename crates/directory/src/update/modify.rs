@@ -1,6 +1,6 @@
 //! Changing attributes. MS-ADTS 3.1.1.5.3, RFC 4511 4.6.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use dtyp::Guid;
 use ldap::{Dn, ResultCode};
@@ -146,6 +146,7 @@ fn values(
     change: &Modification,
     options: Options,
 ) -> Result<(), Error> {
+    value_rules::check_given(attribute, &change.attribute.values)?;
     let kind = matching::kind(attribute);
     let given = match change.kind {
         // What is to be deleted may be from before a rule was made: it need not obey it.
@@ -212,21 +213,18 @@ fn links(
     options: Options,
 ) -> Result<(), Error> {
     let mut given = Vec::with_capacity(change.attribute.values.len());
+    let mut named_before = HashSet::with_capacity(change.attribute.values.len());
     for value in change.attribute.values.iter() {
         let named = planner.named(attribute, value)?;
-        if given.contains(&named) {
+        if !named_before.insert(named.clone()) {
             return Err(Error::value_exists(format!("{} is given the same value twice", attribute.name)));
         }
         given.push(named);
     }
     let source = draft.dnt();
     let has = |draft: &Draft, target: &value_rules::Named| -> Result<bool, Error> {
-        let edited = draft
-            .links
-            .iter()
-            .rfind(|edit| edit.attribute == attribute.id && edit.target == target.dnt && edit.data == target.data);
-        match edited {
-            Some(edit) => Ok(edit.add),
+        match draft.edited(attribute.id, target.dnt, &target.data) {
+            Some(add) => Ok(add),
             None => {
                 let link = crate::LinkTarget { dnt: target.dnt, data: &target.data };
                 planner.view.link_table().has(planner.view.txn(), source, attribute.id, link)
@@ -263,9 +261,10 @@ fn links(
             if stored.is_empty() && change.kind == ModificationKind::Delete && !options.permissive {
                 return Err(missing(win32::DS_CANT_REM_MISSING_ATT, attribute));
             }
-            for old in stored.iter().filter(|old| !given.contains(old)) {
+            for old in stored.iter().filter(|old| !named_before.contains(old)) {
                 draft.unlink(attribute.id, old.dnt, &old.data);
             }
+            let stored: HashSet<_> = stored.into_iter().collect();
             for new in given.iter().filter(|new| !stored.contains(new)) {
                 draft.link(attribute.id, new.dnt, &new.data);
             }

@@ -503,3 +503,40 @@ fn nobody_marks_an_object_as_one_that_the_directory_needs() {
     assert_eq!(code(marked), ResultCode::CONSTRAINT_VIOLATION);
     domain.delete(&alice()).unwrap();
 }
+
+#[test]
+fn more_values_than_an_attribute_may_have_are_not_looked_at() {
+    let domain = TestDomain::new();
+    domain.user("alice");
+    let values: Vec<String> = (0..1301).map(|n| format!("{n} ")).collect();
+    let values: Vec<&str> = values.iter().map(String::as_str).collect();
+    for kind in [Add, Replace, Delete] {
+        // The number of them is said, not that the first is malformed.
+        assert_eq!(code(domain.modify(&alice(), &[(kind, "codePage", &values)])), ResultCode::ADMIN_LIMIT_EXCEEDED);
+    }
+}
+
+#[test]
+fn members_come_and_go_in_one_request() {
+    let domain = TestDomain::new();
+    let names: Vec<String> = ["a", "b", "c"].iter().map(|name| format!("CN={name},{PEOPLE}")).collect();
+    for name in ["a", "b", "c"] {
+        domain.user(name);
+    }
+    let [a, b, c] = [0, 1, 2].map(|at: usize| names[at].as_str());
+    let group = "CN=staff,OU=Groups,DC=contoso,DC=com";
+    domain.group("staff", &[a]);
+    let steps: [(crate::ModificationKind, &str, &[&str]); 5] = [
+        (Add, "member", &[b]),
+        (Delete, "member", &[a]),
+        (Add, "member", &[a]),
+        (Delete, "member", &[b]),
+        (Add, "member", &[c]),
+    ];
+    domain.modify(group, &steps).unwrap();
+    assert_eq!(domain.entry(group, &["member"]).values("member"), [a, c]);
+    domain.modify(group, &[(Add, "member", &[b]), (Replace, "member", &[b, c])]).unwrap();
+    assert_eq!(domain.entry(group, &["member"]).values("member"), [b, c]);
+    assert_eq!(code(domain.modify(group, &[(Add, "member", &[a, a])])), ResultCode::ATTRIBUTE_OR_VALUE_EXISTS);
+    assert_eq!(domain.directory.read().unwrap().check().unwrap(), Vec::<String>::new());
+}

@@ -10,7 +10,7 @@ use crate::matching::{self, Kind};
 use crate::{Dnt, Error};
 
 /// A value of DN syntax: which object, and what stands beside it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Named {
     pub(crate) dnt: Dnt,
     pub(crate) data: Vec<u8>,
@@ -41,6 +41,7 @@ impl Planner<'_> {
 
     /// The stored form of values of an attribute that does not name objects.
     pub(crate) fn stored(&self, attribute: &Attribute, values: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Error> {
+        check_given(attribute, values)?;
         let kind = matching::kind(attribute);
         let mut stored: Vec<Vec<u8>> = Vec::with_capacity(values.len());
         for value in values {
@@ -158,16 +159,22 @@ pub(crate) fn check_count(attribute: &Attribute, values: &[Vec<u8>]) -> Result<(
         let comment = format!("{} has one value only", attribute.name);
         return Err(Error::constraint(win32::DS_SINGLE_VALUE_CONSTRAINT, comment));
     }
-    if values.len() > MOST_VALUES {
-        let comment = format!("{} would have more than {MOST_VALUES} values", attribute.name);
-        return Err(Error::new(
-            ldap::ResultCode::ADMIN_LIMIT_EXCEEDED,
-            win32::DS_ADMIN_LIMIT_EXCEEDED,
-            crate::Problem::Service(5008, "ADMIN_LIMIT_EXCEEDED"),
-            comment,
-        ));
-    }
+    check_given(attribute, values)?;
     check_distinct(attribute, values)
+}
+
+/// No more values than an attribute may have, be it to add them or to delete them: who sends hundreds of thousands is not answered after
+/// all of them have been looked at, while others wait to write.
+pub(crate) fn check_given(attribute: &Attribute, values: &[Vec<u8>]) -> Result<(), Error> {
+    if values.len() <= MOST_VALUES {
+        return Ok(());
+    }
+    Err(Error::new(
+        ldap::ResultCode::ADMIN_LIMIT_EXCEEDED,
+        win32::DS_ADMIN_LIMIT_EXCEEDED,
+        crate::Problem::Service(5008, "ADMIN_LIMIT_EXCEEDED"),
+        format!("{} would have more than {MOST_VALUES} values", attribute.name),
+    ))
 }
 
 /// A link attribute that may have one value has no more.

@@ -94,3 +94,21 @@ fn nothing_but_another_update_overtakes_an_update() {
     let back = answers(&peer.exchange(&[]));
     assert_eq!(back.iter().map(|answer| answer.code()).collect::<Vec<_>>(), [0, 0, 0, 0, 6], "and then in order");
 }
+
+#[test]
+fn updates_that_wait_together_are_no_larger_than_one_may_be() {
+    let server = TestServer::with(|limits| limits.max_receive = 1000);
+    let mut peer = server.admin();
+    peer.waiting = Some(Vec::new());
+    let (class, long) = ([b"organizationalUnit".to_vec()], [vec![b'x'; 300]]);
+    let mut bytes = Vec::new();
+    for name in ["a", "b", "c", "d"] {
+        bytes.extend(peer.encode(&Request::Add(&ou(name), &[("objectClass", &class), ("description", &long)]), &[]));
+    }
+    assert!(peer.exchange(&bytes).is_empty());
+    let waiting = peer.waiting.replace(Vec::new()).unwrap();
+    assert_eq!(waiting.len(), 2);
+    waiting.into_iter().for_each(|submit| peer.apply(submit));
+    assert_eq!(answers(&peer.exchange(&[])).len(), 2);
+    assert_eq!(peer.waiting.take().unwrap().len(), 2, "and then the others");
+}
