@@ -31,6 +31,8 @@ pub enum PluginsError {
     Akv { path: PathBuf, source: AkvSettingsError },
     #[error("[akv] in {}: {source}", path.display())]
     Authorities { path: PathBuf, source: pki::Error },
+    #[error("[akv] in {}: {source}", path.display())]
+    AuthoritiesNotOwned { path: PathBuf, source: ProcessError },
     #[error("plugin {name:?} in {}: {source}", path.display())]
     Process { path: PathBuf, name: String, source: ProcessError },
     #[error("plugin {name:?} in {}: {what}", path.display())]
@@ -118,6 +120,8 @@ fn akv(settings: AkvSettings, path: &Path) -> Result<Akv, PluginsError> {
             trusted = trusted.with_audience(&audience).map_err(wrong)?;
         }
         if let Some(ca) = vault.ca {
+            // Who can change it can have tokens sent to a vault of their own.
+            check_owned(&ca).map_err(|source| PluginsError::AuthoritiesNotOwned { path: path.to_owned(), source })?;
             let roots = pki::Roots::load(&ca);
             trusted = trusted
                 .with_roots(roots.map_err(|source| PluginsError::Authorities { path: path.to_owned(), source })?);
@@ -236,6 +240,16 @@ mod tests {
             let error = declare(&toml).unwrap_err();
             assert!(error.contains(why) && error.contains("plugins.toml"), "{toml}: {error}");
         }
+    }
+
+    #[test]
+    fn an_authority_that_others_may_write_is_not_trusted() {
+        let dir = tempfile::tempdir().unwrap();
+        let ca = std::fs::canonicalize(dir.path()).unwrap().join("ca.pem");
+        std::fs::write(&ca, "").unwrap();
+        std::fs::set_permissions(&ca, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
+        let error = declare(&format!("[[akv.vault]]\nhost = 'a.example'\nca = '{}'", ca.display())).unwrap_err();
+        assert!(error.contains("chmod go-w"), "{error}");
     }
 
     #[test]

@@ -80,7 +80,7 @@ pub fn private_folder(path: &Path) -> Result<(), Error> {
 /// [`Error::Read`] or [`Error::TooLarge`].
 pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     let failed = |source| Error::Read { path: path.to_owned(), source };
-    let file = File::open(path).map_err(failed)?;
+    let file = open(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
     let too_large = || Error::TooLarge { path: path.to_owned(), limit: LIMIT };
     if length > LIMIT {
@@ -90,6 +90,18 @@ pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(length).unwrap_or(0).saturating_add(1)));
     file.take(LIMIT + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > LIMIT { Err(too_large()) } else { Ok(bytes) }
+}
+
+/// Opens a file for reading, without waiting: a pipe in its place, which nobody writes to, must not hold up who reads it.
+///
+/// # Errors
+/// The system's. What has nothing to say reads as empty, or as an error.
+pub fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    options.open(path)
 }
 
 fn write_new(path: &Path, contents: &[u8], readers: Readers) -> io::Result<()> {

@@ -1,5 +1,5 @@
 //! The plugin against servers that are not what an account provider should be, over real TLS on loopback.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
 use std::io::{Read, Write};
@@ -225,6 +225,24 @@ fn files_that_are_missing_or_damaged_are_named() {
     }
     let other = node.authority.issue(&Purpose::client("x"), Validity::DAY, &SystemClock).unwrap();
     break_it("ssl/client/tls.key", Some(other.key_pem()));
+}
+
+/// A provider writes into its own folder only, but the guard serves other namespaces too and must not be held up for them.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_holds_nobody_up() {
+    for name in ["port.txt", "ssl/ca/ca.crt", "ssl/client/tls.crt", "ssl/client/tls.key"] {
+        let node = Node::new();
+        node.write("port.txt", "1");
+        let path = node.dir.path().join("gmsa").join(name);
+        fs::remove_file(&path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || tell.send(node.ask()));
+        let error = told.recv_timeout(Duration::from_secs(30)).expect("a pipe that nobody writes to is not waited for");
+        let named = matches!(&error, Err(PluginError::Identity(_) | PluginError::BadPort { .. }));
+        assert!(named, "{name}: {error:?}");
+    }
 }
 
 #[test]

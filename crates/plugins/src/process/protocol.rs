@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::account::{PasswordFault, check_password, is_name};
+use crate::account::{PasswordFault, check_password, is_name, misleads};
 use crate::json_texts::{self, NotAnObject, Text};
 
 /// The version of all this.
@@ -95,8 +95,7 @@ pub(super) fn one_line(text: &str) -> String {
             line.push('…');
             break;
         }
-        let odd =
-            c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}');
+        let odd = c.is_control() || misleads(c);
         line.push(if odd { '\u{fffd}' } else { c });
     }
     line

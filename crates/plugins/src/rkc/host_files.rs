@@ -1,6 +1,5 @@
 //! What the account provider of a namespace left on the node: its port, its CA, and the plugin's certificate and key.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -51,7 +50,7 @@ fn matching_identity(folder: &Path) -> Result<Identity, pki::Error> {
 /// A port in decimal digits, and nothing else: it becomes part of an address.
 fn port(path: &Path, namespace: &Namespace) -> Result<u16, PluginError> {
     let bad = |what| PluginError::BadPort { path: path.to_owned(), what };
-    let file = match File::open(path) {
+    let file = match pki::file::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(PluginError::NoProvider { namespace: namespace.clone(), path: path.to_owned() });
