@@ -238,7 +238,7 @@ fn what_is_no_file_holds_nobody_up() {
         fs::remove_file(&path).unwrap();
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
         let (tell, told) = std::sync::mpsc::channel();
-        std::thread::spawn(move || tell.send(node.ask()));
+        std::thread::spawn(move || drop(tell.send(node.ask())));
         let error = told.recv_timeout(Duration::from_secs(30)).expect("a pipe that nobody writes to is not waited for");
         let named = matches!(&error, Err(PluginError::Identity(_) | PluginError::BadPort { .. }));
         assert!(named, "{name}: {error:?}");
