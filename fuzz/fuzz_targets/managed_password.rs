@@ -1,7 +1,8 @@
-//! The managed password's blob and the key envelope: what decodes encodes, and decodes to the same again.
+//! The managed password's blob, the key envelopes, public keys and a root key's parameters: what decodes encodes, and decodes to the
+//! same again.
 #![no_main]
 
-use gkdi::{KdfHash, KeyEnvelope, ManagedPasswordBlob};
+use gkdi::{DhGroup, GetKey, GroupKeyEnvelope, GroupPublicKey, KdfHash, KeyEnvelope, ManagedPasswordBlob};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let _ = KdfHash::decode(bytes);
@@ -12,5 +13,17 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     }
     if let Ok(envelope) = KeyEnvelope::decode(bytes) {
         assert_eq!(KeyEnvelope::decode(&envelope.encode()).as_ref(), Ok(&envelope));
+    }
+    if let Ok(envelope) = GroupKeyEnvelope::decode(bytes) {
+        assert!(GroupKeyEnvelope::decode(&envelope.encode()).as_ref() == Ok(&envelope));
+    }
+    if let Ok(key) = GroupPublicKey::decode(bytes) {
+        assert_eq!(key.encode(), bytes);
+    }
+    if let Some(group) = DhGroup::decode(bytes) {
+        assert_eq!(group.encode(), bytes);
+    }
+    if let Some((numbers, descriptor)) = bytes.split_first_chunk::<3>() {
+        let _ = GetKey::new(descriptor, None, numbers.map(|number| i32::from(number as i8)));
     }
 });

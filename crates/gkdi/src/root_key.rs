@@ -1,6 +1,6 @@
 //! Root keys and the tree of keys beneath them. MS-GKDI 3.1.4.1.2.
 
-use crate::KeyId;
+use crate::{KeyId, SecretAgreement};
 use dtyp::{FileTime, Guid, Random};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
@@ -90,6 +90,9 @@ pub struct RootKey {
     /// From when on it is used.
     #[zeroize(skip)]
     pub use_start: FileTime,
+    /// How secrets are agreed on with a public key of its; none when what is stored of that makes no sense.
+    #[zeroize(skip)]
+    pub agreement: Option<SecretAgreement>,
     secret: [u8; KEY_LENGTH],
 }
 
@@ -119,7 +122,7 @@ impl RootKey {
             return Err(KeyError::Version(version));
         }
         let secret = secret.try_into().map_err(|_| KeyError::Length(secret.len()))?;
-        Ok(Self { id, hash, created, use_start, secret })
+        Ok(Self { id, hash, created, use_start, agreement: Some(SecretAgreement::windows()), secret })
     }
 
     /// The secret, to be stored encrypted.
@@ -134,26 +137,32 @@ impl RootKey {
     pub fn attributes(&self) -> Vec<(&'static str, Zeroizing<Vec<u8>>)> {
         let value = |bytes: &[u8]| Zeroizing::new(bytes.to_vec());
         let number = |number: u64| value(number.to_string().as_bytes());
-        vec![
+        let agreement = self.agreement.clone().unwrap_or_else(SecretAgreement::windows);
+        let parameters = agreement.parameters();
+        let mut attributes = vec![
             ("objectClass", value(b"msKds-ProvRootKey")),
             ("msKds-Version", value(b"1")),
             ("msKds-KDFAlgorithmID", value(b"SP800_108_CTR_HMAC")),
             ("msKds-KDFParam", value(&self.hash.encode())),
-            ("msKds-SecretAgreementAlgorithmID", value(b"DH")),
-            ("msKds-SecretAgreementParam", value(&crate::secret_agreement_parameters())),
-            ("msKds-PublicKeyLength", value(b"2048")),
-            ("msKds-PrivateKeyLength", value(b"512")),
+            ("msKds-SecretAgreementAlgorithmID", value(agreement.name().as_bytes())),
+            ("msKds-PublicKeyLength", number(agreement.public_bits.into())),
+            ("msKds-PrivateKeyLength", number(agreement.private_bits.into())),
             ("msKds-RootKeyData", value(&self.secret)),
             ("msKds-CreateTime", number(self.created.0)),
             ("msKds-UseStartTime", number(self.use_start.0)),
-        ]
+        ];
+        if !parameters.is_empty() {
+            attributes.push(("msKds-SecretAgreementParam", value(&parameters)));
+        }
+        attributes
     }
 
     /// A new one, as Windows makes it: SHA-512, and a secret of the random source.
     #[must_use]
     pub fn generate(random: &dyn Random, created: FileTime, use_start: FileTime) -> Self {
-        let mut key =
-            Self { id: Guid::random(random), hash: KdfHash::Sha512, created, use_start, secret: [0; KEY_LENGTH] };
+        let agreement = Some(SecretAgreement::windows());
+        let (id, hash) = (Guid::random(random), KdfHash::Sha512);
+        let mut key = Self { id, hash, created, use_start, agreement, secret: [0; KEY_LENGTH] };
         random.fill(&mut key.secret);
         key
     }
@@ -199,6 +208,30 @@ impl RootKey {
             key = self.kdf(&key[..], &self.context(l0, i32::from(older), -1), &[]);
         }
         key
+    }
+
+    /// The key of an older slot, from those that [`GetKey`](crate::GetKey) gives of `given`: nothing when they do not reach it.
+    #[cfg(test)]
+    pub(crate) fn older(
+        &self,
+        given: KeyId,
+        seed: Option<&DerivedKey>,
+        key: Option<&DerivedKey>,
+        wanted: KeyId,
+    ) -> Option<DerivedKey> {
+        if wanted.l1() == given.l1()
+            && let Some(key) = key
+        {
+            let older = (wanted.l2()..given.l2()).rev();
+            return Some(older.fold(key.clone(), |key, l2| {
+                self.kdf(&key[..], &self.context(wanted.l0(), i32::from(wanted.l1()), i32::from(l2)), &[])
+            }));
+        }
+        let newest = if key.is_some() { given.l1().checked_sub(1)? } else { given.l1() };
+        let seed = (wanted.l1()..newest)
+            .rev()
+            .fold(seed?.clone(), |key, l1| self.kdf(&key[..], &self.context(wanted.l0(), i32::from(l1), -1), &[]));
+        Some(self.l2_of(&seed, wanted))
     }
 
     fn context(&self, l0: i32, l1: i32, l2: i32) -> [u8; 28] {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dtyp::{FileTime, Guid};
-use gkdi::{KdfHash, KeyCache, KeyId, RootKey};
+use gkdi::{KdfHash, KeyCache, KeyId, RootKey, SecretAgreement};
 
 use super::kerberos_keys::KerberosKeys;
 use crate::error::win32;
@@ -105,8 +105,22 @@ fn read(view: &View<'_>, object: &Object<'_>) -> Result<RootKey, Error> {
     if time("msKds-UseStartTime")? == FileTime(0) {
         return Err(damaged());
     }
-    RootKey::new(info.id, version, hash, &secret, info.created, info.use_start)
-        .map_err(|error| Error::damaged(&error.to_string()))
+    let mut key = RootKey::new(info.id, version, hash, &secret, info.created, info.use_start)
+        .map_err(|error| Error::damaged(&error.to_string()))?;
+    key.agreement = agreement(object, &id)?;
+    Ok(key)
+}
+
+/// What a root key says about its public keys; nothing when that makes no sense: its other keys are good without.
+fn agreement(
+    object: &Object<'_>,
+    id: &impl Fn(&str) -> Result<schema::AttrId, Error>,
+) -> Result<Option<SecretAgreement>, Error> {
+    let number = |name| Ok::<_, Error>(object.integer(id(name)?));
+    let bits = |name| Ok::<_, Error>(number(name)?.and_then(|bits| u32::try_from(bits).ok()).unwrap_or(0));
+    let parameters = object.value(id("msKds-SecretAgreementParam")?);
+    let name = object.text(id("msKds-SecretAgreementAlgorithmID")?).unwrap_or_default();
+    Ok(SecretAgreement::decode(name, parameters, bits("msKds-PrivateKeyLength")?, bits("msKds-PublicKeyLength")?))
 }
 
 fn info(object: &Object<'_>) -> Result<RootKeyInfo, Error> {

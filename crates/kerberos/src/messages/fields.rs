@@ -95,7 +95,7 @@ impl Checksum {
     #[must_use]
     pub fn verifies(&self, key: &Key, usage: u32, data: &[u8]) -> Option<bool> {
         match self.kind {
-            Self::RSA_MD5 => Some(Md5::digest(data).ct_eq(self.value.as_slice()).into()),
+            Self::RSA_MD5 => Some(Md5::digest(data).as_slice().ct_eq(self.value.as_slice()).into()),
             kind if kind == key.etype().checksum_type() => Some(key.verify_checksum(usage, data, &self.value)),
             _ => None,
         }

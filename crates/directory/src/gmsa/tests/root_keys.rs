@@ -176,3 +176,27 @@ fn a_root_key_made_in_the_last_minutes_of_a_password_does_not_change_the_next_th
     scene.settle();
     assert_eq!(scene.envelope("msDS-ManagedPasswordId").unwrap().root_key, second);
 }
+
+#[test]
+fn what_a_root_key_says_of_its_public_keys_is_read_back() {
+    let scene = Scene::new();
+    let read = || {
+        crate::gmsa::root_keys::RootKeys::of(&scene.directory.read().unwrap())
+            .unwrap()
+            .for_slot(KeyId::at(scene.start))
+            .unwrap()
+            .agreement
+            .clone()
+    };
+    assert_eq!(read(), Some(gkdi::SecretAgreement::windows()));
+    let id = root_keys(&scene.directory.read().unwrap()).unwrap()[0].id;
+    let change = |what: &str, value: &str| {
+        let change = Modification { kind: ModificationKind::Replace, attribute: attribute(what, &[value]) };
+        let update = Update::Modify { dn: dn(&place(id)), changes: vec![change], permissive: false, sd_flags: None };
+        scene.directory.apply(&Caller::system(), update).unwrap();
+    };
+    change("msKds-SecretAgreementAlgorithmID", "MQV");
+    assert_eq!(read(), None);
+    scene.gmsa("1");
+    assert!(scene.opens(&scene.blob().current), "its other keys are good");
+}
