@@ -28,6 +28,7 @@ pub const FOR_TESTS: &[Package] = &[
     Package { name: "python3-gssapi", probe: Probe::PythonModule("gssapi") },
     Package { name: "faketime", probe: Probe::Program("faketime") },
     Package { name: "samba-ad-provision", probe: Probe::Folder("/usr/share/samba/setup/ad-schema") },
+    Package { name: "samba-ad-dc", probe: Probe::Program("samba") },
     Package { name: "krb5-kdc", probe: Probe::Program("krb5kdc") },
     Package { name: "krb5-admin-server", probe: Probe::Program("kadmin.local") },
     Package { name: "slapd", probe: Probe::Program("slapd") },

@@ -254,8 +254,7 @@ impl Session {
     /// Handles one message; and whether there may be a password in it.
     fn handle(&mut self, bytes: &[u8]) -> (Handled, bool) {
         let message = match Message::decode(bytes) {
-            Ok(message) if message.id != 0 => message,
-            Ok(_) => return (Handled::Then(self.malformed(&DecodeError::OutOfRange("the message ID"))), true),
+            Ok(message) => message,
             Err(error) => return (Handled::Then(self.malformed(&error)), true),
         };
         let secret = matches!(message.request, Request::Bind(_) | Request::Modify { .. } | Request::Add { .. });

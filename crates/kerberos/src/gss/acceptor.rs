@@ -71,9 +71,7 @@ impl crate::spnego::Accepted for Accepted {
 /// # Errors
 /// See [`GssError`]; none of them tells the client more than that it failed.
 pub fn accept(token: &[u8], options: &AcceptOptions<'_>) -> Result<Accepted, GssError> {
-    let (TokenId::ApReq, message) = token::unframe(token)? else {
-        return Err(GssError::Malformed("the first token is no request"));
-    };
+    let (message, framed) = token::request(token)?;
     let request = ApReq::decode(message).map_err(malformed)?;
     let (ticket, ticket_key) = open_ticket(&request, options)?;
     check_times(&ticket, options.now)?;
@@ -87,7 +85,8 @@ pub fn accept(token: &[u8], options: &AcceptOptions<'_>) -> Result<Accepted, Gss
         mutual.then(|| Key::random(authenticator.subkey.as_ref().unwrap_or(&ticket.key).etype(), options.random));
     let reply = acceptor_subkey
         .as_ref()
-        .map(|subkey| mutual_reply(&ticket.key, &authenticator, subkey, own_sequence, options.random));
+        .map(|subkey| mutual_reply(&ticket.key, &authenticator, subkey, own_sequence, options.random))
+        .map(|reply| if framed { token::frame(TokenId::ApRep, &reply) } else { reply });
     let theirs = authenticator.sequence.unwrap_or(0);
     let context = Context::new(Agreed {
         role: Role::Acceptor,
@@ -195,6 +194,5 @@ fn mutual_reply(
         sequence: Some(sequence),
     };
     let sealed = session_key.encrypt(usage::AP_REP_ENC_PART, &part.encode(), random);
-    let reply = ApRep { enc_part: EncryptedData::new(session_key.etype(), None, sealed) };
-    token::frame(TokenId::ApRep, &reply.encode())
+    ApRep { enc_part: EncryptedData::new(session_key.etype(), None, sealed) }.encode()
 }

@@ -212,8 +212,10 @@ impl Context {
             return Err(GssError::Malformed("the message is of another kind"));
         }
         // A message of our own that comes back, or one under another key than agreed, is not the peer's.
+        // Where the acceptor gave no key there is only one, whatever a peer calls it: impacket always sets the bit.
         let expected = self.own_flags() ^ SENT_BY_ACCEPTOR;
-        if flags & (SENT_BY_ACCEPTOR | ACCEPTOR_SUBKEY) != expected {
+        let named = if self.acceptor_subkey { flags } else { flags & !ACCEPTOR_SUBKEY };
+        if named & (SENT_BY_ACCEPTOR | ACCEPTOR_SUBKEY) != expected {
             return Err(GssError::Integrity);
         }
         let header = Header {
@@ -302,6 +304,22 @@ pub(super) mod tests {
         assert!(b.unwrap(&token).is_ok());
         assert!(matches!(b.unwrap(&token), Err(GssError::Replay)));
         assert!(matches!(a.unwrap(&token), Err(GssError::Integrity)));
+    }
+
+    /// impacket says so of every message it seals. There is one key only, so nothing can be taken for anything else.
+    #[test]
+    fn a_message_may_claim_the_acceptor_s_key_where_there_is_none_but_not_deny_it_where_there_is() {
+        let key = Key::random(Etype::Aes256, &SystemRandom);
+        let side = |role, acceptor_subkey| {
+            let key = key.clone();
+            let (send_sequence, receive_sequence) = (7, 7);
+            Context::new(Agreed { role, key, acceptor_subkey, send_sequence, receive_sequence, in_order: true })
+        };
+        let sealed_by = |mut from: Context| from.wrap(b"x", true, &SystemRandom);
+        let claims = sealed_by(side(Role::Initiator, true));
+        assert_eq!(side(Role::Acceptor, false).unwrap(&claims).unwrap().message, b"x");
+        let denies = sealed_by(side(Role::Initiator, false));
+        assert!(matches!(side(Role::Acceptor, true).unwrap(&denies), Err(GssError::Integrity)));
     }
 
     #[test]

@@ -131,6 +131,26 @@ fn without_mutual_authentication_the_context_is_ready_at_once() {
     assert!(initiator.finish(None).is_err());
 }
 
+/// What impacket and msldap put into SPNEGO: the AP-REQ as it is, which Windows and MIT's library take too.
+#[test]
+fn a_first_token_without_a_frame_is_answered_without_one() {
+    let scene = Scene::new();
+    let (initiator, token) = scene.start(InitiatorOptions::default());
+    let (_, message) = super::token::unframe(&token).unwrap();
+    assert_eq!(mechanism(message), None);
+    let mut accepted = scene.accept(message).unwrap();
+    assert!(matches!(scene.accept(&token), Err(GssError::Replay)), "it is the same request");
+    let bare = accepted.reply.clone().unwrap();
+    let framed = super::token::frame(super::token::TokenId::ApRep, &bare);
+    let mut context = initiator.finish(Some(&framed)).unwrap();
+    let there = context.wrap(b"there", true, &SystemRandom);
+    assert_eq!(accepted.context.unwrap(&there).unwrap().message, b"there");
+
+    let (_, token) = scene.start(InitiatorOptions { flags: flags::INTEGRITY, bindings: None });
+    let (_, message) = super::token::unframe(&token).unwrap();
+    assert!(scene.accept(message).unwrap().reply.is_none());
+}
+
 #[test]
 fn a_first_token_works_once() {
     let scene = Scene::new();

@@ -30,6 +30,8 @@ impl TokenId {
 }
 
 const FRAME: Tag = Tag::application_constructed(0);
+/// The first byte of an AP-REQ (RFC 4120 5.5.1).
+const AP_REQ: Tag = Tag::application_constructed(14);
 
 pub(super) fn frame(id: TokenId, message: &[u8]) -> Vec<u8> {
     let mut w = Writer::der();
@@ -54,6 +56,18 @@ pub(super) fn unframe(token: &[u8]) -> Result<(TokenId, &[u8]), GssError> {
         .find(|known| known.bytes() == *id)
         .ok_or(GssError::Malformed("the token is of no known kind"))?;
     Ok((id, message))
+}
+
+/// A first token's AP-REQ, and whether it came in a frame. Clients that make their tokens by hand leave the frame out inside SPNEGO, which
+/// Windows and MIT's library take too.
+pub(super) fn request(token: &[u8]) -> Result<(&[u8], bool), GssError> {
+    if token.first() == Some(&AP_REQ.0) {
+        return Ok((token, false));
+    }
+    match unframe(token)? {
+        (TokenId::ApReq, message) => Ok((message, true)),
+        _ => Err(GssError::Malformed("the first token is no request")),
+    }
 }
 
 /// The mechanism a first token is for.

@@ -18,6 +18,17 @@ fn requests_that_come_together_are_answered_in_one_write_and_in_order() {
     assert_eq!(back[10].token(), br"u:CONTOSO\admin");
 }
 
+/// Zero is kept for the server's own notices (RFC 4511 4.1.1.1), and yet what msldap and bloodyAD begin with.
+#[test]
+fn a_client_that_counts_from_zero_is_served() {
+    let server = TestServer::new();
+    let mut peer = server.connect(LOCAL);
+    let bind = Request::BindSimple { name: ADMIN.0, password: ADMIN.1.as_bytes() };
+    let back = answers(&peer.exchange(&ldap::client::encode(0, &bind, &[])));
+    assert_eq!((back[0].id, back[0].code(), peer.closed), (0, 0, false));
+    assert_eq!(peer.who_am_i(), r"u:CONTOSO\admin");
+}
+
 #[test]
 fn a_request_may_arrive_byte_by_byte() {
     let server = TestServer::new();
