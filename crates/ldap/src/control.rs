@@ -10,6 +10,10 @@ pub const MAX_CONTROLS: usize = 32;
 pub const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
 /// Deleted objects too. MS-ADTS 3.1.1.3.4.1.14.
 pub const SHOW_DELETED: &str = "1.2.840.113556.1.4.417";
+/// Deleted objects too, and those of which only the name is left. MS-ADTS 3.1.1.3.4.1.26.
+pub const SHOW_RECYCLED: &str = "1.2.840.113556.1.4.2064";
+/// Links to and from deleted objects too. MS-ADTS 3.1.1.3.4.1.25.
+pub const SHOW_DEACTIVATED_LINKS: &str = "1.2.840.113556.1.4.2065";
 /// Which parts of a security descriptor. MS-ADTS 3.1.1.3.4.1.11.
 pub const SD_FLAGS: &str = "1.2.840.113556.1.4.801";
 /// Names with GUID and SID. MS-ADTS 3.1.1.3.4.1.5.

@@ -10,6 +10,8 @@ use super::refusal::Refusal;
 pub(crate) const SUPPORTED: &[&str] = &[
     control::PAGED_RESULTS,
     control::SHOW_DELETED,
+    control::SHOW_RECYCLED,
+    control::SHOW_DEACTIVATED_LINKS,
     control::SD_FLAGS,
     control::EXTENDED_DN,
     control::DOMAIN_SCOPE,
@@ -52,7 +54,9 @@ impl<'a> Controls<'a> {
         let searching = matches!(request, Request::Search(_));
         match control.oid {
             control::PAGED_RESULTS if searching => self.page = Some(control.paged_results().map_err(malformed)?),
-            control::SHOW_DELETED => self.show_deleted = true,
+            // Without a recycle bin what is deleted is recycled, and its links are gone (MS-ADTS 3.1.1.1.15).
+            control::SHOW_DELETED | control::SHOW_RECYCLED => self.show_deleted = true,
+            control::SHOW_DEACTIVATED_LINKS if searching => {}
             control::SD_FLAGS => self.sd_flags = Some(control.integer().map_err(malformed)?.unwrap_or(0xf)),
             control::EXTENDED_DN if searching => {
                 self.extended_dn = Some(match control.integer().map_err(malformed)? {
@@ -93,6 +97,25 @@ mod tests {
         assert!(read(control::PAGED_RESULTS, true, Some(&[])).is_err());
         assert!(read(control::PAGED_RESULTS, false, Some(&[])).is_ok());
         assert!(read(control::TREE_DELETE, true, None).unwrap().tree_delete);
+    }
+
+    /// bloodyAD asks for deactivated links with everything it reads.
+    #[test]
+    fn recycled_objects_are_deleted_ones_and_deactivated_links_are_none() {
+        let object: ldap::FilterBuf = "(objectClass=*)".parse().unwrap();
+        let search = Request::Search(ldap::message::Search {
+            base: "CN=x",
+            scope: ldap::message::Scope::Base,
+            size_limit: 0,
+            time_limit: 0,
+            types_only: false,
+            filter: object.as_filter(),
+            filter_bytes: object.as_bytes(),
+            attributes: Vec::new(),
+        });
+        let read = |oid| Controls::read(&[Control { oid, critical: true, value: None }], &search).unwrap();
+        assert!(read(control::SHOW_RECYCLED).show_deleted);
+        assert!(!read(control::SHOW_DEACTIVATED_LINKS).show_deleted);
     }
 
     #[test]

@@ -163,7 +163,7 @@ impl Session {
                 if code == ResultCode::SUCCESS && !place.is_empty() { ResultCode::SIZE_LIMIT_EXCEEDED } else { code };
             return self.answer(id, Kind::SearchDone, Ok(code));
         };
-        let ends_at_limit = search.size_limit != 0 && search.size_limit <= page.size && !place.is_empty();
+        let ends_at_limit = search.size_limit != 0 && search.size_limit < page.size && !place.is_empty();
         let code = if ends_at_limit { ResultCode::SIZE_LIMIT_EXCEEDED } else { code };
         let cookie = match place {
             [] => Vec::new(),

@@ -1,6 +1,6 @@
 //! What a new domain holds. MS-ADTS 6.1.1.
 
-use dtyp::{Sid, rid, sddl};
+use dtyp::{Guid, Sid, rid, sddl};
 use ldap::Dn;
 
 use super::{Names, text, texts};
@@ -153,7 +153,6 @@ fn configuration(names: &Names) -> Result<Objects, Error> {
         names.object(&format!("{name},{}", names.configuration), class, more)
     };
     let site = "CN=Default-First-Site-Name,CN=Sites";
-    let server = format!("CN={},CN=Servers,{site}", names.dc_name.to_ascii_uppercase());
     let kds = "CN=Group Key Distribution Service,CN=Services";
     let reference = |naming: &str, flags: &str| vec![text("nCName", naming), text("systemFlags", flags)];
     let mut domain = reference(&names.base, "3");
@@ -170,8 +169,8 @@ fn configuration(names: &Names) -> Result<Objects, Error> {
         under("CN=Sites", "sitesContainer", Vec::new())?,
         under(site, "site", Vec::new())?,
         under(&format!("CN=Servers,{site}"), "serversContainer", Vec::new())?,
-        under(
-            &server,
+        names.object(
+            &names.server(),
             "server",
             vec![
                 text("dNSHostName", &format!("{}.{}", names.dc_name, names.domain)),
@@ -187,6 +186,27 @@ fn configuration(names: &Names) -> Result<Objects, Error> {
         under("CN=Extended-Rights", "container", Vec::new())?,
         under("CN=WellKnown Security Principals", "container", Vec::new())?,
     ])
+}
+
+/// What the domain controller does as one: it holds all naming contexts and is a global catalog. MS-ADTS 6.1.1.2.2.1.2.1.1.
+pub(super) fn settings(names: &Names, invocation_id: Guid) -> Result<(Dn, Vec<Attribute>), Error> {
+    const GLOBAL_CATALOG: &str = "1";
+    const DISALLOW_MOVE_ON_DELETE: &str = "33554432";
+    let held = [&names.base, &names.configuration, &names.schema].map(String::as_str);
+    names.object(
+        &format!("CN=NTDS Settings,{}", names.server()),
+        "nTDSDSA",
+        vec![
+            Attribute::new("invocationId", [invocation_id.as_bytes()]),
+            Attribute::new("hasMasterNCs", held),
+            Attribute::new("msDS-hasMasterNCs", held),
+            text("msDS-HasDomainNCs", &names.base),
+            text("dMDLocation", &names.schema),
+            text("msDS-Behavior-Version", FUNCTIONAL_LEVEL),
+            text("options", GLOBAL_CATALOG),
+            text("systemFlags", DISALLOW_MOVE_ON_DELETE),
+        ],
+    )
 }
 
 /// RIDs, names and members of the groups under Builtin. MS-ADTS 6.1.1.4.12, MS-DTYP 2.4.2.4.

@@ -50,6 +50,8 @@ pub fn provision(folder: &Path, wanted: &Provision, environment: Environment) ->
     objects.extend(schema_objects::all(&names)?);
     directory.apply(&system, Update::Load(objects))?;
     directory.apply(&system, Update::Load(content::everything_else(&names, &sid)?))?;
+    let settings = content::settings(&names, directory.invocation_id())?;
+    directory.apply(&system, Update::Load(vec![settings]))?;
     replace(&directory, &system, &names.base, content::references(&names)?)?;
     set_password(&directory, &names.user("Administrator"), wanted.admin_password.expose_secret())?;
     for account in [names.user("krbtgt"), names.dc()] {
@@ -112,6 +114,12 @@ impl Names {
 
     fn dc(&self) -> String {
         format!("CN={},OU=Domain Controllers,{}", self.dc_name.to_ascii_uppercase(), self.base)
+    }
+
+    /// The domain controller among the servers of its site.
+    fn server(&self) -> String {
+        let name = self.dc_name.to_ascii_uppercase();
+        format!("CN={name},CN=Servers,CN=Default-First-Site-Name,CN=Sites,{}", self.configuration)
     }
 
     /// The category of a class, as a name.

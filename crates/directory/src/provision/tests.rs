@@ -51,6 +51,23 @@ fn a_new_domain_has_its_contexts_its_schema_and_its_accounts() {
     assert_eq!(names(&directory, &system, "DC=contoso,DC=com", "(servicePrincipalName=ldap/localhost)").len(), 1);
 }
 
+/// What the rootDSE's dsServiceName names: bloodyAD reads the domain controller's settings and policy from there.
+#[test]
+fn the_domain_controller_has_its_settings() {
+    let (directory, _folder) = new_domain();
+    let configuration = "CN=Configuration,DC=contoso,DC=com";
+    let id: String = directory.invocation_id().as_bytes().iter().map(|byte| format!("\\{byte:02x}")).collect();
+    let settings =
+        names(&directory, &Caller::system(), configuration, &format!("(&(objectClass=nTDSDSA)(invocationId={id}))"));
+    assert_eq!(
+        settings,
+        [format!("CN=NTDS Settings,CN=DC1,CN=Servers,CN=Default-First-Site-Name,CN=Sites,{configuration}")]
+    );
+    let masters =
+        "(&(hasMasterNCs=DC=contoso,DC=com)(dMDLocation=CN=Schema,CN=Configuration,DC=contoso,DC=com)(options=1))";
+    assert_eq!(names(&directory, &Caller::system(), configuration, masters), settings);
+}
+
 #[test]
 fn administrator_logs_on_and_is_one() {
     let (directory, _folder) = new_domain();

@@ -147,7 +147,7 @@ fn open_authenticator(
     let sealed = &request.authenticator.cipher;
     let opened = ticket.key.decrypt(usage::AP_REQ_AUTHENTICATOR, sealed).map_err(|_| GssError::Integrity)?;
     let authenticator = Authenticator::decode(&opened).map_err(malformed)?;
-    if authenticator.name.components != ticket.client.components || authenticator.realm != ticket.client_realm {
+    if !is_client_of(&authenticator, ticket) {
         return Err(GssError::Integrity);
     }
     let at = FileTime::from(authenticator.ctime);
@@ -158,6 +158,14 @@ fn open_authenticator(
         return Err(GssError::Replay);
     }
     Ok(authenticator)
+}
+
+/// The names in a domain have no case (MS-KILE 3.1.5.11). Whose ticket it is, the ticket says.
+fn is_client_of(authenticator: &Authenticator, ticket: &EncTicketPart) -> bool {
+    let (named, client) = (&authenticator.name.components, &ticket.client.components);
+    authenticator.realm.eq_ignore_ascii_case(&ticket.client_realm)
+        && named.len() == client.len()
+        && named.iter().zip(client).all(|(named, client)| named.eq_ignore_ascii_case(client))
 }
 
 /// Checks the bindings and gives the flags.

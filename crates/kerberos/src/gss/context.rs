@@ -16,6 +16,10 @@ const SENT_BY_ACCEPTOR: u8 = 1;
 const SEALED: u8 = 2;
 const ACCEPTOR_SUBKEY: u8 = 4;
 
+/// By how much sealed messages are rotated: any number would do (RFC 4121 4.2.5), but this is the one that Windows has (MS-KILE 3.4.5.4.1)
+/// and that clients made for it look for.
+const ROTATION: u16 = 28;
+
 const WRAP: [u8; 2] = [5, 4];
 const MIC: [u8; 2] = [4, 4];
 
@@ -98,7 +102,14 @@ impl Context {
         let mut token = Vec::with_capacity(message.len() + Self::overhead(seal));
         token.extend_from_slice(&header);
         if seal {
-            token.extend_from_slice(&self.key.encrypt(usage, &signed, random));
+            let sealed = self.key.encrypt(usage, &signed, random);
+            let (front, back) = sealed.split_at(sealed.len().saturating_sub(usize::from(ROTATION)));
+            token.extend_from_slice(back);
+            token.extend_from_slice(front);
+            // The copy of the header inside says no rotation (4.2.4).
+            if let Some(rotation) = token.get_mut(6..8) {
+                rotation.copy_from_slice(&ROTATION.to_be_bytes());
+            }
         } else {
             let checksum = self.key.checksum(usage, &signed);
             token.extend_from_slice(message);
@@ -260,7 +271,7 @@ pub(super) mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn what_one_side_wraps_the_other_unwraps(message in proptest::collection::vec(any::<u8>(), 0..300), seal in any::<bool>(), rotate in any::<u16>()) {
+        fn what_one_side_wraps_the_other_unwraps(message in proptest::collection::vec(any::<u8>(), 0..300), seal in any::<bool>(), rotate in 0..=u16::MAX - ROTATION) {
             let (mut a, mut b) = pair(true);
             for (from, to) in [(0, 1), (1, 0)] {
                 let sides = [&mut a, &mut b];
@@ -268,9 +279,10 @@ pub(super) mod tests {
                 let (from, to) = if (from, to) == (0, 1) { (x, y) } else { (y, x) };
                 let mut token = from.wrap(&message, seal, &SystemRandom);
                 prop_assert_eq!(token.len(), message.len() + Context::overhead(seal));
-                // Any sender may rotate the body (RFC 4121 4.2.5), as Windows does.
+                // Any sender may rotate the body as it likes (RFC 4121 4.2.5).
                 let body = token.len() - HEADER;
                 token[HEADER..].rotate_right(usize::from(rotate) % body);
+                let rotate = rotate + u16::from_be_bytes([token[6], token[7]]);
                 token[6..8].copy_from_slice(&rotate.to_be_bytes());
                 let back = to.unwrap(&token).unwrap();
                 prop_assert_eq!(&back.message, &message);
@@ -320,6 +332,17 @@ pub(super) mod tests {
         assert_eq!(side(Role::Acceptor, false).unwrap(&claims).unwrap().message, b"x");
         let denies = sealed_by(side(Role::Initiator, false));
         assert!(matches!(side(Role::Acceptor, true).unwrap(&denies), Err(GssError::Integrity)));
+    }
+
+    /// msldap and bloodyAD look for nothing else in what a server seals.
+    #[test]
+    fn a_sealed_message_is_rotated_as_windows_does() {
+        let (mut a, mut b) = pair(true);
+        for message in [&b""[..], &[7; 12], &[7; 500]] {
+            let token = b.wrap(message, true, &SystemRandom);
+            assert_eq!(token.get(6..8), Some(&[0, 28][..]));
+            assert_eq!(a.unwrap(&token).unwrap().message, message);
+        }
     }
 
     #[test]

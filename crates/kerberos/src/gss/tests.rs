@@ -151,6 +151,23 @@ fn a_first_token_without_a_frame_is_answered_without_one() {
     assert!(scene.accept(message).unwrap().reply.is_none());
 }
 
+/// impacket writes the realm as it was typed; names have no case in a domain (MS-KILE 3.1.5.11).
+#[test]
+fn an_authenticator_names_its_client_in_any_case_but_no_other() {
+    let mut scene = Scene::new();
+    scene.credential.client_realm = "contoso.com".into();
+    scene.credential.client = PrincipalName::user("Alice");
+    let (_, token) = scene.start(InitiatorOptions::default());
+    let accepted = scene.accept(&token).unwrap();
+    assert_eq!((accepted.client.to_string().as_str(), accepted.client_realm.as_str()), ("alice", REALM), "the ticket's");
+    for (client, realm) in [("bob", REALM), ("alice", "FABRIKAM.TEST"), ("alice/admin", REALM)] {
+        scene.credential.client_realm = realm.into();
+        scene.credential.client = PrincipalName::service(client);
+        let (_, token) = scene.start(InitiatorOptions::default());
+        assert!(matches!(scene.accept(&token), Err(GssError::Integrity)), "{client}@{realm}");
+    }
+}
+
 #[test]
 fn a_first_token_works_once() {
     let scene = Scene::new();

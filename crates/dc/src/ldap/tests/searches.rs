@@ -79,6 +79,8 @@ fn pages_give_every_entry_once() {
     assert_eq!(pages(&mut peer, 5, (0, 0)), [(0, 5), (0, 5)]);
     assert_eq!(pages(&mut peer, 100, (0, 0)), [(0, 6), (0, 4)], "no page is larger than MaxPageSize");
     assert_eq!(pages(&mut peer, 5, (3, 0)), [(4, 3)], "a size limit within the page ends the search");
+    // msldap and bloodyAD always ask for pages of exactly their size limit, and Active Directory gives them one after the other.
+    assert_eq!(pages(&mut peer, 4, (4, 0)), [(0, 4), (0, 4), (0, 2)]);
     assert_eq!(pages(&mut peer, 0, (0, 0)), [(0, 0)]);
 }
 
