@@ -14,7 +14,7 @@ use dtyp::SystemClock;
 use pki::{Authority, ClientAuth, Purpose, Rotating, Validity};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::Tool;
+use crate::{Tool, python};
 
 /// The managed identity that may use the vault.
 pub const IDENTITY: &str = "f0f22d05-6a63-4a1e-a2d1-0fa2fa2ba1b7";
@@ -93,7 +93,7 @@ impl Azure {
     /// Microsoft's own client as a managed identity of the machine: `set NAME` or `get NAME`.
     pub fn microsofts_client(&self, verb: &str, secret: &str) -> Tool {
         let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-        Tool::new(tests.join("../target/python/bin/python"))
+        Tool::new(python::environment().join("bin/python"))
             .arg(tests.join("interop/azure_key_vault.py"))
             .args([verb, secret, IDENTITY, &self.vault_url()])
             .arg(&self.ca)

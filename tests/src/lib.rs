@@ -19,6 +19,7 @@ mod dns;
 mod domain;
 mod guard;
 mod people;
+pub mod python;
 mod template;
 mod tool;
 pub mod wire;

@@ -46,9 +46,11 @@ struct Arguments {
 enum Chore {
     /// Run every test, installing the Debian packages of the real clients first when they are missing.
     ///
-    /// The interop tests drive OpenLDAP's tools, MIT Kerberos and python3-ldap3 against a real `pando` process;
-    /// a missing client fails the run, it is never skipped. As root, or where `sudo -n` works, missing packages
-    /// are installed with apt-get (no service is started); otherwise the command to run is printed.
+    /// The interop tests drive OpenLDAP's tools, MIT Kerberos, python3-ldap3, impacket, bloodyAD and msldap against a
+    /// real `pando` process, and Pando's clients against a Samba domain, for which they must be root or be let through
+    /// by `sudo -n`; a missing program fails the run, it is never skipped. As root, or where `sudo -n` works, missing
+    /// packages are installed with apt-get (no service is started); otherwise the command to run is printed. What comes
+    /// from the Python Package Index goes into a virtual environment in the user's cache folder.
     Test(test::TestArguments),
     /// Check formatting, clippy with warnings as errors, cargo-deny and the documentation.
     Lint,

@@ -178,6 +178,7 @@ impl Session {
             };
             // The message borrows the buffer while the session changes.
             let mut inbox = std::mem::take(inbox);
+            self.end_frame();
             let (handled, secret) = self.handle(inbox.unread().get(..length).unwrap_or_default());
             if !matches!(handled, Handled::Later) {
                 inbox.consume(length, secret);
@@ -303,6 +304,7 @@ impl Session {
 
     /// Takes the end of an update.
     pub(crate) fn finished(&mut self, finished: Finished) {
+        self.end_frame();
         self.updates = self.updates.saturating_sub(1);
         if self.updates == 0 {
             self.handed_over = 0;
@@ -404,6 +406,14 @@ impl Session {
         response::notice_of_disconnection(&mut self.answers, outcome);
         self.closing = true;
         Then::Close
+    }
+
+    /// What the next request is answered with goes into a frame of its own: there are clients that take all messages of a frame for answers
+    /// to one request.
+    fn end_frame(&mut self) {
+        if self.layer.is_some() && !self.answers.is_empty() {
+            self.protect();
+        }
     }
 
     /// Puts what was answered behind what is to be sent, through the security layer that holds now.

@@ -160,7 +160,7 @@ fn open_authenticator(
     Ok(authenticator)
 }
 
-/// The names in a domain have no case (MS-KILE 3.1.5.11). Whose ticket it is, the ticket says.
+/// The names in a domain have no case (MS-KILE 3.1.5.7). Whose ticket it is, the ticket says.
 fn is_client_of(authenticator: &Authenticator, ticket: &EncTicketPart) -> bool {
     let (named, client) = (&authenticator.name.components, &ticket.client.components);
     authenticator.realm.eq_ignore_ascii_case(&ticket.client_realm)

@@ -151,7 +151,7 @@ fn a_first_token_without_a_frame_is_answered_without_one() {
     assert!(scene.accept(message).unwrap().reply.is_none());
 }
 
-/// impacket writes the realm as it was typed; names have no case in a domain (MS-KILE 3.1.5.11).
+/// impacket writes the realm as it was typed; names have no case in a domain (MS-KILE 3.1.5.7).
 #[test]
 fn an_authenticator_names_its_client_in_any_case_but_no_other() {
     let mut scene = Scene::new();
@@ -159,7 +159,11 @@ fn an_authenticator_names_its_client_in_any_case_but_no_other() {
     scene.credential.client = PrincipalName::user("Alice");
     let (_, token) = scene.start(InitiatorOptions::default());
     let accepted = scene.accept(&token).unwrap();
-    assert_eq!((accepted.client.to_string().as_str(), accepted.client_realm.as_str()), ("alice", REALM), "the ticket's");
+    assert_eq!(
+        (accepted.client.to_string().as_str(), accepted.client_realm.as_str()),
+        ("alice", REALM),
+        "the ticket's"
+    );
     for (client, realm) in [("bob", REALM), ("alice", "FABRIKAM.TEST"), ("alice/admin", REALM)] {
         scene.credential.client_realm = realm.into();
         scene.credential.client = PrincipalName::service(client);

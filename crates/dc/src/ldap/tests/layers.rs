@@ -64,6 +64,26 @@ fn every_layer_carries_requests_and_answers() {
     }
 }
 
+/// bloodyAD and msldap take all messages of a frame for answers to one request.
+#[test]
+fn answers_to_two_requests_never_share_a_frame() {
+    let server = TestServer::new();
+    let mut peer = server.connect(LOCAL);
+    let mut layer = gssapi(&server, &mut peer, Layer::Confidentiality).unwrap();
+    let who = |peer: &mut Peer| peer.encode(&Request::Extended(ldap::oid::WHO_AM_I, None), &[]);
+    let delete = |peer: &mut Peer| peer.encode(&Request::Delete("CN=nobody,DC=contoso,DC=com"), &[]);
+    let requests = [who(&mut peer), who(&mut peer), delete(&mut peer), delete(&mut peer), who(&mut peer)];
+    let mut wire = Vec::new();
+    layer.seal_into(&requests.concat(), &mut wire, &SystemRandom);
+    let back = peer.exchange(&wire);
+    let (mut rest, mut frames) = (&back[..], Vec::new());
+    while let Ok(Some(length)) = layer.frame(rest) {
+        frames.push(answers(&layer.open(&rest[..length]).unwrap()).len());
+        rest = &rest[length..];
+    }
+    assert_eq!(frames, [1; 5]);
+}
+
 #[test]
 fn a_frame_may_carry_half_a_message_and_arrive_in_pieces() {
     let server = TestServer::new();
