@@ -1,6 +1,7 @@
 //! bloodyAD against the directory, with Kerberos: what it reads about a gMSA, and a user.
 #![allow(clippy::expect_used, clippy::panic, reason = "only tests here; failing is their job")]
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -58,5 +59,7 @@ fn large_listings_come_page_by_page() {
     let search = ["get", "search", "--base", &schema, "--filter", "(objectClass=attributeSchema)", "--attr", "cn"];
     let found = bloody(&domain, "alice", &alice, false).args(search).ok();
     let objects: Vec<serde_json::Value> = serde_json::from_str(&found.stdout).expect("--json prints JSON");
-    assert_eq!(objects.len(), 1499, "more than one page of a thousand");
+    let names: BTreeSet<&str> = objects.iter().filter_map(|object| object["cn"].as_str()).collect();
+    assert!(names.len() > 1400, "more than one page of a thousand: {}", names.len());
+    assert_eq!(names.len(), objects.len(), "each once");
 }
