@@ -26,11 +26,7 @@ impl AccountProvider {
 
     /// The same with other credentials in the secret.
     pub fn start_with(domain: &Domain, username: &str, password: &str) -> Self {
-        let secret = domain.path("secrets").join(SECRET);
-        fs::create_dir_all(&secret).expect("the secret's folder can be made");
-        for (key, value) in [("username", username), ("password", password), ("domainName", "contoso.com")] {
-            fs::write(secret.join(key), value).expect("a secret can be written");
-        }
+        write_secret(domain, SECRET, username, password, "contoso.com");
         let (ready, log) = (domain.path("provider.json"), domain.path("provider.log"));
         let _ = fs::remove_file(&ready);
         let output = File::create(&log).expect("the log can be made");
@@ -56,6 +52,15 @@ impl AccountProvider {
     /// Everything it has logged.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).expect("the log can be read")
+    }
+}
+
+/// Writes one of the secrets that an account provider of the domain's namespace serves.
+pub fn write_secret(domain: &Domain, name: &str, username: &str, password: &str, domain_name: &str) {
+    let secret = domain.path("secrets").join(name);
+    fs::create_dir_all(&secret).expect("the secret's folder can be made");
+    for (key, value) in [("username", username), ("password", password), ("domainName", domain_name)] {
+        fs::write(secret.join(key), value).expect("a secret can be written");
     }
 }
 

@@ -96,6 +96,17 @@ pub enum Error {
         /// The account's name in the directory.
         dn: String,
     },
+    /// The domain controller is of a kind that has no managed passwords.
+    #[error(
+        "the domain controller does not implement gMSAs, and has no password for {dn}: it says that it is of functional level {level}, and \
+         they came with level 5 (Windows Server 2012; Samba has them since 4.21). Use another domain controller of the domain, or renew that one"
+    )]
+    NotImplemented {
+        /// The account's name in the directory.
+        dn: String,
+        /// What the rootDSE says it is. MS-ADTS 6.1.4.2.
+        level: u32,
+    },
     /// What came is not what the specification says.
     #[error("the directory's answer about {dn} is damaged: {what}")]
     Malformed {
@@ -141,7 +152,7 @@ pub async fn retrieve(connection: &mut Connection, base: &str, account: &str) ->
     }
     let blob = Zeroizing::new(released.take("msDS-ManagedPassword").into_iter().next().unwrap_or_default());
     if blob.is_empty() {
-        return Err(Error::NotAllowed { dn: entry.dn });
+        return Err(why_nothing(connection, entry.dn).await);
     }
     let password = ManagedPasswordBlob::decode(&blob).map_err(|error| malformed(error.to_string()))?;
     Ok(Retrieved {
@@ -152,6 +163,18 @@ pub async fn retrieve(connection: &mut Connection, base: &str, account: &str) ->
         learned_salt: None,
         dn: entry.dn,
     })
+}
+
+/// A directory says nothing about a password that it does not release, whoever is to blame for it.
+async fn why_nothing(connection: &mut Connection, dn: String) -> Error {
+    /// `DS_BEHAVIOR_WIN2012`.
+    const FIRST_WITH_GMSAS: u32 = 5;
+    let root = connection.read("", &["domainControllerFunctionality"]).await.ok().flatten();
+    let level = root.and_then(|root| root.text("domainControllerFunctionality")?.parse().ok());
+    match level {
+        Some(level) if level < FIRST_WITH_GMSAS => Error::NotImplemented { dn, level },
+        _ => Error::NotAllowed { dn },
+    }
 }
 
 async fn find(connection: &mut Connection, base: &str, account: &str) -> Result<Entry, Error> {

@@ -59,6 +59,8 @@ struct Answers {
     blob: Option<Vec<u8>>,
     /// The SID at the second look.
     later: Sid,
+    /// The domain controller's functional level.
+    level: &'static str,
 }
 
 impl Default for Answers {
@@ -69,6 +71,7 @@ impl Default for Answers {
             name: "webapp01$",
             blob: Some(blob('C', None)),
             later: sid(),
+            level: "7",
         }
     }
 }
@@ -87,6 +90,11 @@ impl Answers {
                 entry.attribute("msDS-ManagedPassword");
                 entry.value(blob);
             }
+            out = entry.end();
+        } else if search.base.is_empty() {
+            let mut entry = response::Entry::begin(out, request.id, "");
+            entry.attribute("domainControllerFunctionality");
+            entry.value(self.level.as_bytes());
             out = entry.end();
         } else {
             assert_eq!(search.filter.to_string(), "(sAMAccountName=webapp01$)");
@@ -168,6 +176,13 @@ async fn each_way_not_to_get_it_has_its_own_error() {
     assert!(matches!(computer, Err(Error::NotManaged { classes, .. }) if classes == "top, computer"));
     let silent = Answers { blob: None, ..ordinary() }.retrieve().await.unwrap_err();
     assert!(matches!(silent, Error::NotAllowed { .. }) && silent.to_string().contains("not allowed to retrieve"));
+    let old = Answers { blob: None, level: "4", ..ordinary() }.retrieve().await.unwrap_err();
+    assert!(matches!(old, Error::NotImplemented { level: 4, .. }), "{old}");
+    assert!(old.to_string().contains("does not implement gMSAs"), "{old}");
+    for level in ["", "x", "5"] {
+        let silent = Answers { blob: None, level, ..ordinary() }.retrieve().await;
+        assert!(matches!(silent, Err(Error::NotAllowed { .. })), "{level}");
+    }
     for answers in [
         Answers { name: "webapp02$", ..ordinary() },
         Answers { later: sid().domain().unwrap().with_rid(1).unwrap(), ..ordinary() },
