@@ -3,7 +3,7 @@
 //! In reading order: [`KeyId`], a slot of ten hours; [`RootKey`], from which the key of every slot is derived; [`gmsa_password`], what a
 //! gMSA's password is in a slot (and [`KeyCache`], when many are asked for); [`ManagedPassword`] and the [`ManagedPasswordBlob`] that carries it; [`KeyEnvelope`], by which the
 //! directory remembers which key an account has; [`rollover`], when it gets the next. Beside that, what other clients of the service ask
-//! for: [`GetKey`], which key a caller gets, the [`GroupKeyEnvelope`] that it comes in, and the [`public_key`] of a slot.
+//! for: [`GetKey`], which key a caller gets, the [`GroupKeyEnvelope`] that it comes in, and the [`public_key()`] of a slot.
 //!
 //! Nothing here reads a clock, a store or randomness: callers pass `now` and the account.
 //!
