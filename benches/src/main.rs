@@ -41,6 +41,8 @@ pub enum BenchError {
     Ldap(#[from] client::ldap::Error),
     #[error("the plugin gave no credentials: {0}")]
     Plugin(#[from] plugins::PluginError),
+    #[error("no lease: {0}")]
+    Guard(#[from] guardd::CallError),
 }
 
 /// Names what was being done when the operating system refused.
@@ -70,6 +72,8 @@ pub enum What {
     Start,
     /// The whole tour of `pando demo --exit` (Pando only).
     Demo,
+    /// Up to a thousand leases of a guard, one after the other, over the whole chain (Pando only).
+    Lease,
     /// One call of the rkc plugin to the account provider over mutual TLS (Pando only).
     Plugin,
 }
@@ -160,6 +164,10 @@ fn run(arguments: &Arguments) -> Result<Report, BenchError> {
         report.memory(pando.meter())?;
     }
     scenario::whole::measure(arguments, &mut report)?;
+    if arguments.wants(What::Lease) {
+        eprintln!("Measuring lease ...");
+        scenario::lease::measure(arguments, &mut report)?;
+    }
     Ok(report)
 }
 
@@ -192,6 +200,8 @@ mod tests {
             "start",
             "demo",
             "plugin",
+            "lease",
+            "guard",
             "pando",
             "slapd",
             "krb5kdc",

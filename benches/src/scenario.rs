@@ -2,6 +2,7 @@
 
 pub mod as_req;
 pub mod ldap;
+pub mod lease;
 pub mod managed_password;
 pub mod sealed;
 pub mod whole;

@@ -1,5 +1,6 @@
 //! The servers, each with its own temporary folder and ports, unprivileged and quiet.
 
+mod guard;
 mod krb5kdc;
 mod pando;
 mod slapd;
@@ -8,6 +9,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+pub use guard::Guard;
 pub use krb5kdc::Krb5Kdc;
 pub use pando::{ADMIN_PASSWORD, AccountProvider, Pando, pando_binary};
 pub use slapd::Slapd;

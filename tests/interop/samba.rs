@@ -136,7 +136,7 @@ fn two_domains_on_one_host_are_never_mixed() {
 
     // A spec at the other domain's controllers.
     let refused = fetch(&samba, &ours, &host_dir).fails(1).says("CONTOSO.COM");
-    refused.says("\"broken\":\"the log-on of the impersonation account\"");
+    refused.says("\"broken\":\"the impersonation account's logon\"");
 
     // The host's own keys are for the realm it has joined.
     let text = text.replace("HostAccountConfig", "Nothing");

@@ -101,12 +101,22 @@ impl Pando {
     }
 
     /// A command of the administrator's.
-    fn administer(&self, words: [&str; 2]) -> Command {
+    pub fn administer(&self, words: [&str; 2]) -> Command {
         let mut command = Command::new(pando_binary());
         command.args(words).args(["--ldaps", &format!("localhost:{}", self.ldaps.port()), "--ca", &self.ca]);
         command.args(["--user", &format!("Administrator@{DOMAIN}"), "--password-file"]);
         command.arg(self.folder.path().join("password"));
         command
+    }
+
+    /// A path in its temporary folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Where a guard finds it, as its flag `--domain` has it.
+    pub fn place(&self) -> String {
+        format!("{DOMAIN},kdc={},ldap={},dc-host={DC_HOST}", self.kerberos, self.ldap)
     }
 
     /// Its process.
@@ -141,12 +151,17 @@ impl AccountProvider {
     /// What the plugin is told to ask it for the secret.
     pub const INPUT: &'static str = "bench:creds";
 
-    /// Serves one secret.
+    /// Serves one secret that nobody logs on with.
     pub fn start() -> Result<Self, BenchError> {
+        Self::start_with("guard", "not-checked-here")
+    }
+
+    /// Serves these credentials.
+    pub fn start_with(username: &str, password: &str) -> Result<Self, BenchError> {
         let folder = TempDir::new().map_err(while_doing("making a temporary folder"))?;
         let secret = folder.path().join("secrets").join("creds");
         std::fs::create_dir_all(&secret).map_err(while_doing("making a secret"))?;
-        for (key, value) in [("username", "guard"), ("password", "not-checked-here"), ("domainName", DOMAIN)] {
+        for (key, value) in [("username", username), ("password", password), ("domainName", DOMAIN)] {
             std::fs::write(secret.join(key), value).map_err(while_doing("writing a secret"))?;
         }
         let ready = folder.path().join("ready.json");
