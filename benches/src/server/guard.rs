@@ -24,7 +24,8 @@ impl Guard {
         run(pando.administer(["kds", "create"]).arg("--immediately"))?;
         run(pando.administer(["gmsa", "create"]).args(["webapp01", "--allow", "Administrator"]))?;
         let mut new = pando.administer(["credspec", "new"]);
-        let spec = run(new.args(["--account", "webapp01", "--plugin", "rkc", "--plugin-input", AccountProvider::INPUT]))?;
+        let spec =
+            run(new.args(["--account", "webapp01", "--plugin", "rkc", "--plugin-input", AccountProvider::INPUT]))?;
         let folder = pando.path("guard");
         std::fs::create_dir_all(&folder).map_err(while_doing("making the guard's folder"))?;
         let mut serve = Command::new(pando_binary());
