@@ -4,6 +4,7 @@ The messages are made by protoc from the published interface, so that what goes 
 """
 
 import importlib
+import json
 import os
 import stat
 import subprocess
@@ -57,8 +58,13 @@ mode = stat.S_IMODE(os.stat(folder + "/krb5cc").st_mode)
 ok("lease", len(lease.lease_id) == 20 and folder.endswith(f"/{lease.lease_id}/webapp01") and files(folder) == ["krb5cc"]
    and mode == 0o600, (lease, mode))
 
+# As Amazon ECS writes it, which reads the secret itself.
+ecs = json.loads(SPEC)
+ecs["ActiveDirectoryConfig"]["HostAccountConfig"] = {
+    "PortableCcgVersion": "1", "PluginGUID": "{859E1386-BDB4-49E8-85C7-3070B13920E1}",
+    "PluginInput": {"CredentialArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:webapp01-x"}}
 brought = call("AddNonDomainJoinedKerberosLease", pb.CreateNonDomainJoinedKerberosLeaseRequest(
-    credspec_contents=[SPEC], username="svc-guard", password=PASSWORD, domain="contoso.com"),
+    credspec_contents=[json.dumps(ecs)], username="svc-guard", password=PASSWORD, domain="contoso.com"),
     pb.CreateNonDomainJoinedKerberosLeaseResponse)
 ok("brought credentials", files(brought.created_kerberos_file_paths[0]) == ["krb5cc"], brought)
 

@@ -34,6 +34,7 @@ pub const FOR_TESTS: &[Package] = &[
     Package { name: "slapd", probe: Probe::Program("slapd") },
     Package { name: "dnsmasq-base", probe: Probe::Program("dnsmasq") },
     Package { name: "runc", probe: Probe::Program("runc") },
+    Package { name: "podman", probe: Probe::Program("podman") },
     Package { name: "python3-grpcio", probe: Probe::PythonModule("grpc") },
     Package { name: "python3-yaml", probe: Probe::PythonModule("yaml") },
     Package { name: "python3-protobuf", probe: Probe::PythonModule("google.protobuf") },

@@ -7,7 +7,7 @@ use dtyp::{Guid, Sid};
 use serde::{Deserialize, Deserializer};
 
 use crate::akv_input::AkvInput;
-use crate::plugin_input::{AKV_CLSID, RKC_CLSID, RkcInput};
+use crate::plugin_input::{AKV_CLSID, ECS_CLSID, RKC_CLSID, RkcInput};
 use crate::tree::{self, Node};
 use crate::{
     ActiveDirectoryConfig, BadName, CredentialSpec, DomainJoinConfig, GroupManagedServiceAccount, HostAccountConfig,
@@ -307,6 +307,7 @@ impl Checker {
         let path = place.of(key);
         let text = match self.member(place, key)? {
             Node::Text(text) if !text.is_empty() && text.len() <= 4_096 => text,
+            Node::Object(members) if plugin == Some(ECS_CLSID) => return self.credential_arn(&path, members),
             Node::Object(_) => {
                 self.error(
                     path,
@@ -337,6 +338,19 @@ impl Checker {
             return None;
         }
         Some(PluginInput::new(text))
+    }
+
+    /// What Amazon ECS writes: who brings the credentials has read that secret, so nobody asks for it here.
+    fn credential_arn(&mut self, path: &str, members: &[(String, Node)]) -> Option<PluginInput> {
+        match members {
+            [(key, Node::Text(arn))] if key == "CredentialArn" && arn.starts_with("arn:") && arn.len() <= 2_048 => {
+                Some(PluginInput::of_credential_arn(arn))
+            }
+            _ => {
+                self.error(path, "it does not name a secret", r#"write {"CredentialArn": "arn:aws:secretsmanager:…"}"#);
+                None
+            }
+        }
     }
 
     /// The members of an object, after saying which of them do not belong there.

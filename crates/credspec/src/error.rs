@@ -47,6 +47,11 @@ pub enum SpecError {
         "{0:?} cannot be a resource's name: it takes lower-case letters, digits, `-` and `.`; choose one with --name"
     )]
     ResourceName(String),
+    /// What its plugin is told is an object, which the resource cannot hold.
+    #[error(
+        "its PluginInput is an object, as Amazon ECS has it, and a GMSACredentialSpec holds a text there: name a plugin of Kubernetes with `--plugin`"
+    )]
+    ObjectInput,
     /// It could not be written as YAML.
     #[error("it cannot be written as YAML: {0}")]
     Yaml(String),

@@ -112,6 +112,10 @@ impl CredentialSpec {
     }
 
     fn resource<'a>(&'a self, name: &'a str) -> Result<Resource<'a>, SpecError> {
+        let host = self.active_directory_config.host_account_config.as_ref();
+        if host.is_some_and(|host| host.plugin_input.is_object()) {
+            return Err(SpecError::ObjectInput);
+        }
         match is_resource_name(name) {
             true => {
                 let metadata = Metadata { name };

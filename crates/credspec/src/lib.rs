@@ -43,7 +43,7 @@ pub use error::{Problem, Severity, SpecError};
 pub use form::{Document, Form, read};
 pub use generate::DomainFacts;
 pub use name::{AccountName, BadName, DnsName, NetBiosName};
-pub use plugin_input::{AKV_CLSID, BadInput, Namespace, PluginInput, RKC_CLSID, RkcInput, SecretName};
+pub use plugin_input::{AKV_CLSID, BadInput, ECS_CLSID, Namespace, PluginInput, RKC_CLSID, RkcInput, SecretName};
 pub use spec::{
     ActiveDirectoryConfig, CredentialSpec, DomainJoinConfig, GroupManagedServiceAccount, HostAccountConfig,
 };

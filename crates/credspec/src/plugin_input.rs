@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use dtyp::Guid;
-use serde::Serialize;
+use serde::ser::{Error as _, Serialize, Serializer};
 
 use crate::BadName;
 
@@ -16,27 +16,55 @@ pub const RKC_CLSID: Guid = Guid::from_u128(0xE478_1092_F116_4B79_B55E_28EB_6A22
 /// The plugin of Azure Key Vault, CCGAKV.
 pub const AKV_CLSID: Guid = Guid::from_u128(0xCCC2_A336_D7F3_4818_A213_272B_7924_213E);
 
+/// The plugin of Amazon ECS, whose input is an object.
+pub const ECS_CLSID: Guid = Guid::from_u128(0x859E_1386_BDB4_49E8_85C7_3070_B139_20E1);
+
 /// What the plugin is told. People have put passwords in here, so it does not print.
-#[derive(Clone, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct PluginInput(String);
+#[derive(Clone, PartialEq, Eq)]
+pub struct PluginInput {
+    text: String,
+    /// It stands in the spec as an object, and `text` is the JSON of that.
+    is_object: bool,
+}
 
 impl PluginInput {
     /// This text.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self { text: text.into(), is_object: false }
+    }
+
+    /// The object in which Amazon ECS names a secret.
+    #[must_use]
+    pub fn of_credential_arn(arn: &str) -> Self {
+        Self { text: serde_json::json!({ "CredentialArn": arn }).to_string(), is_object: true }
+    }
+
+    /// Whether it stands in the spec as an object.
+    #[must_use]
+    pub fn is_object(&self) -> bool {
+        self.is_object
     }
 
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+}
+
+impl Serialize for PluginInput {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.is_object {
+            let object: serde_json::Value = serde_json::from_str(&self.text).map_err(S::Error::custom)?;
+            return object.serialize(serializer);
+        }
+        serializer.serialize_str(&self.text)
     }
 }
 
 impl fmt::Debug for PluginInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PluginInput({} bytes)", self.0.len())
+        write!(f, "PluginInput({} bytes)", self.text.len())
     }
 }
 
@@ -181,7 +209,7 @@ impl fmt::Display for RkcInput {
 
 impl From<&RkcInput> for PluginInput {
     fn from(input: &RkcInput) -> Self {
-        Self(input.to_string())
+        Self::new(input.to_string())
     }
 }
 

@@ -211,3 +211,26 @@ proptest! {
         }
     }
 }
+
+/// Amazon ECS reads the secret itself and brings what it found, so its specs must be understood though nobody here asks for the secret.
+#[test]
+fn what_amazon_ecs_writes_is_understood_and_written_back_as_it_was() {
+    let host = "/ActiveDirectoryConfig/HostAccountConfig";
+    let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:webapp01-x";
+    let ecs = |input: Value| {
+        let guid = "{859E1386-BDB4-49E8-85C7-3070B13920E1}";
+        with(host, json!({ "PortableCcgVersion": "1", "PluginGUID": guid, "PluginInput": input }))
+    };
+    let spec = ecs(json!({ "CredentialArn": arn }));
+    assert_eq!(problems(&spec), vec![]);
+    let parsed = CredentialSpec::parse(spec.to_string().as_bytes()).unwrap();
+    let written: Value = serde_json::from_str(&parsed.to_json()).unwrap();
+    assert_eq!(written.pointer(host).unwrap()["PluginInput"], json!({ "CredentialArn": arn }));
+    assert!(matches!(parsed.to_kubernetes("webapp01"), Err(SpecError::ObjectInput)));
+    for bad in [json!({}), json!({ "CredentialArn": 1 }), json!({ "CredentialArn": arn, "x": 1 }), json!({ "x": arn })]
+    {
+        complains(&ecs(bad), "ActiveDirectoryConfig.HostAccountConfig.PluginInput", "does not name a secret");
+    }
+    let elsewhere = with("/ActiveDirectoryConfig/HostAccountConfig/PluginInput", json!({ "CredentialArn": arn }));
+    complains(&elsewhere, "ActiveDirectoryConfig.HostAccountConfig.PluginInput", "only Amazon ECS");
+}
