@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`Domain`], a domain of one's own with the people of the story in it; [`Tool`], a program run
 //! against it, whose [`Finished`] is asserted on; [`chain`],
-//! the links between a container and its domain; [`azure`], a cloud to keep its secret in; [`wire`], a client that writes raw LDAP, for tests that need to know exactly
+//! the links between a container and its domain; [`azure`], a cloud to keep its secret in; [`Cluster`], a Kubernetes API server; [`wire`], a client that writes raw LDAP, for tests that need to know exactly
 //! what was acknowledged or to send what no client would.
 //!
 //! A domain is provisioned once for each build of the binary and copied for each test, so that every test has its own
@@ -13,8 +13,10 @@
 
 pub mod azure;
 mod binary;
+mod cache;
 pub mod chain;
 mod clock;
+mod cluster;
 mod dns;
 mod domain;
 mod guard;
@@ -26,6 +28,7 @@ mod tool;
 pub mod wire;
 
 pub use binary::pando;
+pub use cluster::Cluster;
 pub use dns::DnsServer;
 pub use domain::{Domain, Ports, Transport};
 pub use guard::GuardService;

@@ -4,15 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::{Domain, Tool};
 
-/// Where `cargo xtask test` put them: `xtask/src/python.rs` has the same rule.
 pub(crate) fn environment() -> PathBuf {
-    let variable = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
-    let home = cache.expect("there is a cache folder").join("pando/interop-python");
-    let wanted = include_str!("../interop/requirements.txt");
-    let installed = std::fs::read_to_string(home.join("requirements.txt")).unwrap_or_default();
-    assert!(installed == wanted, "`cargo xtask test` installs the Python programs that the tests need");
-    home
+    crate::cache::folder("interop-python", "requirements.txt", include_str!("../interop/requirements.txt"))
 }
 
 /// One of the programs, led to a domain's ports: `getTGT.py`, `bloodyAD`.

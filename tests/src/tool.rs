@@ -69,6 +69,11 @@ impl Tool {
         Self { command, input: self.input }
     }
 
+    /// As the standard library has it, to be started by hand.
+    pub(crate) fn into_command(self) -> Command {
+        self.command
+    }
+
     /// Runs it to its end.
     pub fn run(mut self) -> Finished {
         let words = std::iter::once(self.command.get_program()).chain(self.command.get_args());

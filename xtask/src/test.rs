@@ -2,12 +2,12 @@
 
 use clap::Args;
 
-use crate::{Outcome, packages, process, python};
+use crate::{Outcome, cluster, packages, process, python};
 
 /// Options of `cargo xtask test`.
 #[derive(Args)]
 pub struct TestArguments {
-    /// Do not look for, or install, Debian and Python packages.
+    /// Do not look for, or install, Debian and Python packages and the Kubernetes control plane.
     #[arg(long)]
     no_install: bool,
     /// Passed on to `cargo test --workspace` (a filter, `-- --nocapture`, ...).
@@ -23,6 +23,7 @@ pub fn run(arguments: &TestArguments) -> Outcome {
     if !arguments.no_install {
         packages::ensure(packages::FOR_TESTS)?;
         python::ensure()?;
+        cluster::ensure()?;
     }
     process::run(&mut process::cargo_with(["build", "--workspace", "--all-targets"]))?;
     let mut test = process::cargo_with(["test", "--workspace", "--no-fail-fast"]);
