@@ -28,7 +28,7 @@ mod tool;
 pub mod wire;
 
 pub use binary::pando;
-pub use cluster::Cluster;
+pub use cluster::{Cluster, WebhookService, gmsa_credential_spec};
 pub use dns::DnsServer;
 pub use domain::{Domain, Ports, Transport};
 pub use guard::GuardService;

@@ -126,8 +126,9 @@ impl CredentialSpec {
     }
 }
 
-/// A DNS subdomain. RFC 1123 2.1, in lower case as Kubernetes wants it.
-fn is_resource_name(name: &str) -> bool {
+/// Whether Kubernetes lets a resource have this name: a DNS subdomain (RFC 1123 2.1) in lower case.
+#[must_use]
+pub fn is_resource_name(name: &str) -> bool {
     let inner = |c: u8| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'-');
     let label = |label: &str| {
         let ends = |byte: Option<&u8>| byte.is_some_and(|byte| *byte != b'-');

@@ -40,7 +40,7 @@ mod tree;
 pub use akv_input::{AkvInput, SecretUri};
 pub use check::{Report, check};
 pub use error::{Problem, Severity, SpecError};
-pub use form::{Document, Form, read};
+pub use form::{Document, Form, is_resource_name, read};
 pub use generate::DomainFacts;
 pub use name::{AccountName, BadName, DnsName, NetBiosName};
 pub use plugin_input::{AKV_CLSID, BadInput, ECS_CLSID, Namespace, PluginInput, RKC_CLSID, RkcInput, SecretName};

@@ -10,10 +10,12 @@
 //!
 //! HTTP interface and folders are those of Rancher's account provider, so either side can be replaced on its own.
 
+pub mod api;
 mod audit;
 mod error;
 mod provider;
 mod secret;
+pub mod webhook;
 
 pub use audit::{Audit, AuditEvent, AuditLog, Outcome};
 pub use error::Error;

@@ -3,6 +3,7 @@
 mod credspec;
 mod gmsa;
 mod guard;
+mod webhook;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ pub use guard::{
     Guard, GuardAdd, GuardExec, GuardFetch, GuardHook, GuardLeases, GuardRelease, GuardRun, GuardSource, GuardWays,
     HookCreate, HookEdit, HookMount, HookRelease,
 };
+pub use webhook::{Webhook, WebhookRun};
 
 const STORY: &str = "\
 See it all at work on this machine, without privileges:           pando demo
@@ -89,6 +91,9 @@ pub enum Command {
     /// Hand an impersonation account's credentials to the plugin on this node, over mutual TLS.
     #[command(subcommand)]
     AccountProvider(AccountProvider),
+    /// Let only pods that may use a GMSACredentialSpec have its identity: the admission webhook of Kubernetes.
+    #[command(subcommand)]
+    Webhook(Webhook),
     /// Turn a credential spec into the identity of a gMSA: the Container Credential Guard.
     #[command(subcommand)]
     Guard(Guard),

@@ -130,6 +130,23 @@ impl Authority {
         Self::assemble(identity.certificate().clone(), identity.chain_pem().to_owned(), pair)
     }
 
+    /// Reads an authority that this room made, from where its two texts were kept.
+    ///
+    /// # Errors
+    /// When a text is damaged, or the two do not belong together.
+    pub fn from_pem(certificate: &str, key: &str) -> Result<Self, Error> {
+        let identity = Identity::from_pem(certificate.as_bytes(), key.as_bytes())?;
+        identity.certified()?;
+        let pair = KeyPair::from_pem(key).map_err(Error::Issue)?;
+        Self::assemble(identity.certificate().clone(), certificate.to_owned(), pair)
+    }
+
+    /// Its private key in PEM, for whoever keeps it elsewhere than in a folder.
+    #[must_use]
+    pub fn key_pem(&self) -> Zeroizing<String> {
+        Zeroizing::new(self.issuer.key().serialize_pem())
+    }
+
     fn assemble(certificate: CertificateDer<'static>, pem: String, key: KeyPair) -> Result<Self, Error> {
         let facts = Certificate::read(&certificate)?;
         let name = facts.common_name.ok_or_else(|| Error::Certificate("the authority has no common name".into()))?;

@@ -56,7 +56,8 @@ impl Roots {
     }
 
     /// Whether a peer that trusts these would accept `identity` for `purpose` at `at`.
-    pub(crate) fn accept(&self, identity: &Identity, purpose: &Purpose, at: FileTime) -> bool {
+    #[must_use]
+    pub fn accept(&self, identity: &Identity, purpose: &Purpose, at: FileTime) -> bool {
         let now = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at.unix_seconds()).unwrap_or(0)));
         let Some((certificate, rest)) = identity.chain().split_first() else { return false };
         match purpose {

@@ -4,6 +4,7 @@
 //! namespace gets its service account `default` from [`Cluster::namespace`].
 
 mod supervised;
+mod webhook;
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use tempfile::TempDir;
 
 use crate::{Finished, Tool, cache};
 use supervised::Supervised;
+pub use webhook::{WebhookService, gmsa_credential_spec};
 
 /// What the programs were built from: `xtask/src/cluster.rs` has the same list.
 const SOURCES: &str = concat!(

@@ -8,8 +8,9 @@ mod domain;
 mod gmsa;
 mod guard;
 mod kds;
+mod webhook;
 
-use crate::cli::{AccountProvider, Command, Credspec, Dc, Domain, Example, Guard};
+use crate::cli::{AccountProvider, Command, Credspec, Dc, Domain, Example, Guard, Webhook};
 use crate::terminal;
 pub use guard::Source;
 use std::path::Path;
@@ -34,6 +35,7 @@ pub fn run(command: Command) -> ExitCode {
         Command::AccountProvider(AccountProvider::Run(args)) => {
             in_runtime("running the account provider", account_provider::run(args))
         }
+        Command::Webhook(Webhook::Run(args)) => in_runtime("running the webhook", webhook::run(args)),
         Command::Guard(Guard::Fetch(args)) => in_runtime("fetching the identity", guard::fetch(args)),
         Command::Guard(Guard::Exec(args)) => in_runtime("running a program with the identity", guard::exec(args)),
         Command::Guard(Guard::Run(args)) => in_runtime("running the guard", guard::run(args)),

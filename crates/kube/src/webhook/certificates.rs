@@ -1,0 +1,314 @@
+//! The webhook's certificate: its own, kept in a Secret that the replicas share, or somebody else's, in files.
+//!
+//! Its own hangs from an authority of its own, whose certificate is written into the webhook configurations, so that the API server trusts
+//! it and nothing else trusts it. Both are renewed at half of their time. An authority is renewed in two rounds: first it is written beside
+//! the old one into what the API server trusts, then, a round later, certificates are issued from it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dtyp::{Clock, FileTime};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration};
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
+use pki::{Authority, Identity, Purpose, Roots, Rotating, Validity};
+use serde_json::json;
+use tokio::time::timeout;
+
+use super::WebhookError;
+use crate::api::{ApiError, Client};
+
+/// Where the certificate is from.
+#[derive(Clone, Debug)]
+pub enum Certificates {
+    /// Somebody else keeps these files, cert-manager for one. They are read again when they change.
+    Files {
+        /// The chain.
+        certificate: PathBuf,
+        /// The key.
+        key: PathBuf,
+    },
+    /// The webhook keeps its own.
+    Own(Own),
+}
+
+/// Where its own certificate is kept, and who must trust it.
+#[derive(Clone, Debug)]
+pub struct Own {
+    /// The Secret's namespace.
+    pub namespace: String,
+    /// The Secret.
+    pub secret: String,
+    /// The names by which the API server calls the webhook: `SERVICE.NAMESPACE.svc`.
+    pub names: Vec<String>,
+    /// The name of both webhook configurations, mutating and validating.
+    pub configuration: Option<String>,
+}
+
+/// How often it is looked whether something is to be done.
+pub(super) const ROUND: Duration = Duration::from_secs(30);
+const LEAF: Validity = Validity::DAYS_90;
+const AUTHORITY: Validity = Validity(Duration::from_secs(365 * 86_400));
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the Secret holds.
+struct Kept {
+    authority: Authority,
+    /// What is trusted: the authority, and the one before it.
+    trusted: String,
+    identity: Identity,
+}
+
+/// The certificate in use, and the way to the next one.
+pub(super) struct Keeper {
+    source: Certificates,
+    client: Client,
+    clock: Arc<dyn Clock>,
+    shown: Option<(Rotating, Vec<u8>)>,
+}
+
+impl Keeper {
+    pub(super) fn new(source: Certificates, client: Client, clock: Arc<dyn Clock>) -> Self {
+        Self { source, client, clock, shown: None }
+    }
+
+    /// Does what is to be done now; what to show to the API server.
+    pub(super) async fn round(&mut self) -> Result<Rotating, WebhookError> {
+        let identity = match &self.source {
+            Certificates::Files { certificate, key } => {
+                let (certificate, key) = (certificate.clone(), key.clone());
+                tokio::task::spawn_blocking(move || Identity::load(&certificate, &key)).await??
+            }
+            Certificates::Own(own) => {
+                let kept = own.keep(&self.client, self.clock.as_ref()).await?;
+                if let Some(name) = &own.configuration {
+                    trust(&self.client, name, &kept.trusted).await?;
+                }
+                kept.identity
+            }
+        };
+        self.show(&identity)
+    }
+
+    fn show(&mut self, identity: &Identity) -> Result<Rotating, WebhookError> {
+        let text = identity.chain_pem().as_bytes().to_vec();
+        match &mut self.shown {
+            Some((rotating, shown)) => {
+                if *shown != text {
+                    rotating.replace(identity)?;
+                    *shown = text;
+                    tracing::info!("the webhook shows another certificate");
+                }
+                Ok(rotating.clone())
+            }
+            None => {
+                let rotating = Rotating::new(identity)?;
+                self.shown = Some((rotating.clone(), text));
+                Ok(rotating)
+            }
+        }
+    }
+}
+
+impl Own {
+    /// Reads the Secret, and writes it anew when something in it is missing, not ours or at half of its time.
+    async fn keep(&self, client: &Client, clock: &dyn Clock) -> Result<Kept, WebhookError> {
+        let secrets: Api<Secret> = Api::namespaced(client.clone(), &self.namespace);
+        // Another replica may be quicker; what it has written is as good.
+        for _ in 0..5 {
+            let doing = format!("reading the Secret {} in {}", self.secret, self.namespace);
+            let found = in_time(&doing, secrets.get_opt(&self.secret)).await?;
+            let (next, changed) = self.next(found.as_ref().and_then(read), clock)?;
+            if !changed {
+                return Ok(next);
+            }
+            // So that two replicas do not overwrite each other.
+            let version = found.and_then(|found| found.metadata.resource_version);
+            let text = self.secret(&next, version.clone());
+            let doing = format!("writing the Secret {} in {}", self.secret, self.namespace);
+            let parameters = PostParams::default();
+            let written = match version {
+                Some(_) => timeout(PATIENCE, secrets.replace(&self.secret, &parameters, &text)).await,
+                None => timeout(PATIENCE, secrets.create(&parameters, &text)).await,
+            };
+            match written {
+                Ok(Ok(_)) => return Ok(next),
+                Ok(Err(kube::Error::Api(status))) if status.code == 409 => {}
+                Ok(Err(source)) => return Err(ApiError::Request { doing, source }.into()),
+                Err(_) => return Err(WebhookError::Slow(doing)),
+            }
+        }
+        Err(WebhookError::Contended(self.secret.clone()))
+    }
+
+    /// What should be kept, and whether that is something else.
+    fn next(&self, kept: Option<Kept>, clock: &dyn Clock) -> Result<(Kept, bool), WebhookError> {
+        let now = clock.now();
+        let purpose = Purpose::server(self.names.iter().cloned());
+        let Some(mut kept) = kept.filter(|kept| now < kept.authority.not_after()) else {
+            let authority = Authority::create("gMSA webhook", AUTHORITY, clock)?;
+            let identity = authority.issue(&purpose, LEAF, clock)?;
+            let trusted = authority.certificate_pem().to_owned();
+            return Ok((Kept { authority, trusted, identity }, true));
+        };
+        if is_half_over(kept.authority.not_after(), AUTHORITY, now) {
+            // This round it is only made known.
+            let authority = Authority::create("gMSA webhook", AUTHORITY, clock)?;
+            kept.trusted = format!("{}{}", authority.certificate_pem(), kept.authority.certificate_pem());
+            kept.authority = authority;
+            return Ok((kept, true));
+        }
+        let ends = kept.identity.facts()?.not_after;
+        if !kept.authority.vouches_for(&kept.identity, &purpose, now) || is_half_over(ends, LEAF, now) {
+            kept.identity = kept.authority.issue(&purpose, LEAF, clock)?;
+            return Ok((kept, true));
+        }
+        Ok((kept, false))
+    }
+
+    fn secret(&self, kept: &Kept, version: Option<String>) -> Secret {
+        let bytes = |text: &str| ByteString(text.as_bytes().to_vec());
+        let data = [
+            ("ca.crt", bytes(&kept.trusted)),
+            ("ca.key", bytes(&kept.authority.key_pem())),
+            ("tls.crt", bytes(kept.identity.chain_pem())),
+            ("tls.key", bytes(kept.identity.key_pem())),
+        ];
+        Secret {
+            metadata: ObjectMeta {
+                name: Some(self.secret.clone()),
+                namespace: Some(self.namespace.clone()),
+                resource_version: version,
+                ..Default::default()
+            },
+            data: Some(data.map(|(name, value)| (name.to_owned(), value)).into()),
+            type_: Some("Opaque".to_owned()),
+            ..Default::default()
+        }
+    }
+}
+
+/// What is damaged counts as missing: it is made anew.
+fn read(secret: &Secret) -> Option<Kept> {
+    let text = |name: &str| std::str::from_utf8(&secret.data.as_ref()?.get(name)?.0).ok();
+    let trusted = text("ca.crt")?;
+    // The authority that issues stands first.
+    let end = "-----END CERTIFICATE-----\n";
+    let first = trusted.get(..trusted.find(end)?.checked_add(end.len())?)?;
+    let authority = Authority::from_pem(first, text("ca.key")?).ok()?;
+    let identity = Identity::from_pem(text("tls.crt")?.as_bytes(), text("tls.key")?.as_bytes()).ok()?;
+    Roots::from_pem(trusted.as_bytes()).ok()?;
+    Some(Kept { authority, trusted: trusted.to_owned(), identity })
+}
+
+fn is_half_over(ends: FileTime, validity: Validity, now: FileTime) -> bool {
+    ends.since(now) < validity.0 / 2
+}
+
+/// Has the API server trust these authorities when it calls the webhooks of both configurations.
+async fn trust(client: &Client, name: &str, authorities: &str) -> Result<(), WebhookError> {
+    let bundle = ByteString(authorities.as_bytes().to_vec());
+    let mutating: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
+    let doing = format!("reading the webhook configuration {name}");
+    let found = in_time(&doing, mutating.get(name)).await?;
+    let bundles: Vec<_> =
+        found.webhooks.unwrap_or_default().into_iter().map(|webhook| webhook.client_config.ca_bundle).collect();
+    if let Some(patch) = patch(&bundles, &bundle)? {
+        let doing = format!("writing the authority into the mutating webhook configuration {name}");
+        in_time(&doing, mutating.patch(name, &PatchParams::default(), &patch)).await?;
+    }
+    let validating: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
+    let found = in_time(&doing, validating.get(name)).await?;
+    let bundles: Vec<_> =
+        found.webhooks.unwrap_or_default().into_iter().map(|webhook| webhook.client_config.ca_bundle).collect();
+    if let Some(patch) = self::patch(&bundles, &bundle)? {
+        let doing = format!("writing the authority into the validating webhook configuration {name}");
+        in_time(&doing, validating.patch(name, &PatchParams::default(), &patch)).await?;
+    }
+    Ok(())
+}
+
+/// What must be changed for all of them to have this bundle.
+fn patch(bundles: &[Option<ByteString>], wanted: &ByteString) -> Result<Option<Patch<()>>, WebhookError> {
+    let stale = bundles.iter().enumerate().filter(|(_, bundle)| bundle.as_ref() != Some(wanted));
+    let steps: Vec<_> = stale
+        .map(|(index, _)| json!({ "op": "add", "path": format!("/webhooks/{index}/clientConfig/caBundle"), "value": wanted }))
+        .collect();
+    if steps.is_empty() {
+        return Ok(None);
+    }
+    let patch = serde_json::from_value(steps.into()).map_err(|error| WebhookError::Patch(error.to_string()))?;
+    Ok(Some(Patch::Json(patch)))
+}
+
+async fn in_time<T>(doing: &str, asked: impl Future<Output = Result<T, kube::Error>>) -> Result<T, WebhookError> {
+    match timeout(PATIENCE, asked).await {
+        Ok(answer) => Ok(answer.map_err(ApiError::doing(doing))?),
+        Err(_) => Err(WebhookError::Slow(doing.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dtyp::ManualClock;
+
+    use super::*;
+
+    fn own() -> Own {
+        Own {
+            namespace: "gmsa".into(),
+            secret: "webhook".into(),
+            names: vec!["webhook.gmsa.svc".into()],
+            configuration: None,
+        }
+    }
+
+    /// As it comes back from the Secret.
+    fn again(kept: &Kept) -> Option<Kept> {
+        read(&own().secret(kept, None))
+    }
+
+    fn serves(kept: &Kept, roots: &str, clock: &ManualClock) -> bool {
+        let purpose = Purpose::server(["webhook.gmsa.svc"]);
+        Roots::from_pem(roots.as_bytes()).unwrap().accept(&kept.identity, &purpose, clock.now())
+    }
+
+    #[test]
+    fn for_years_the_api_server_trusts_what_the_webhook_shows_at_every_moment() {
+        let clock = ManualClock::new(FileTime::from_unix(1_800_000_000, 0));
+        let (mut kept, changed) = own().next(None, &clock).unwrap();
+        assert!(changed);
+        let (mut leaves, mut authorities) = (0, 0);
+        for _ in 0..(3 * 365) {
+            clock.advance(Duration::from_secs(86_400));
+            let before = again(&kept).unwrap();
+            let (leaf, authority) = (before.identity.chain_pem().to_owned(), before.trusted.clone());
+            let (next, _) = own().next(Some(before), &clock).unwrap();
+            assert!(serves(&next, &authority, &clock), "what is shown hangs from what was trusted already");
+            assert!(serves(&next, &next.trusted, &clock));
+            leaves += usize::from(next.identity.chain_pem() != leaf);
+            authorities += usize::from(next.trusted != authority);
+            kept = next;
+        }
+        assert!((20..=40).contains(&leaves) && (5..=7).contains(&authorities), "{leaves} {authorities}");
+    }
+
+    #[test]
+    fn what_is_damaged_or_for_other_names_is_made_anew() {
+        let clock = ManualClock::new(FileTime::from_unix(1_800_000_000, 0));
+        let (kept, _) = own().next(None, &clock).unwrap();
+        let mut secret = own().secret(&kept, None);
+        assert!(read(&secret).is_some());
+        let renamed = Own { names: vec!["other.gmsa.svc".into()], ..own() };
+        let (next, changed) = renamed.next(read(&secret), &clock).unwrap();
+        assert!(changed && next.trusted == kept.trusted && next.identity.chain_pem() != kept.identity.chain_pem());
+        for name in ["ca.crt", "ca.key", "tls.crt", "tls.key"] {
+            let whole = secret.data.clone();
+            secret.data.as_mut().unwrap().insert(name.into(), ByteString(b"damaged".to_vec()));
+            assert!(read(&secret).is_none(), "{name}");
+            secret.data = whole;
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Linux pods: the node's guard mounts the identity as a volume, and the pod's programs find it by `KRB5CCNAME`.
+//!
+//! The API server refuses `windowsOptions` in pods that say they are for Linux, so an annotation names the spec.
+
+use serde_json::json;
+
+use super::pod::{Container, Level, Named, Pod};
+use super::review::Addition;
+
+/// The annotation that names a GMSACredentialSpec.
+pub const ANNOTATION: &str = "gmsa.pando.dev/credential-spec";
+/// The driver of the volume: the guard on the pod's node.
+pub const DRIVER: &str = "gmsa.pando.dev";
+/// Where the identity is mounted.
+pub const INSIDE: &str = "/run/pando/identity";
+const VOLUME: &str = "pando-identity";
+const VARIABLE: &str = "KRB5CCNAME";
+
+/// The spec that a Linux pod names.
+pub(super) fn spec(pod: &Pod) -> Option<&str> {
+    pod.metadata.annotations.get(ANNOTATION).map(String::as_str)
+}
+
+/// The volume, and its mount and the environment in each container.
+pub(super) fn additions<'p>(
+    pod: &'p Pod,
+    containers: impl Iterator<Item = (Level, String, &'p Container)>,
+) -> Vec<Addition> {
+    let Some(name) = spec(pod) else { return Vec::new() };
+    let volume = json!({
+        "name": VOLUME,
+        "csi": { "driver": DRIVER, "readOnly": true, "volumeAttributes": { "credentialSpecName": name } },
+    });
+    let mut additions = Vec::new();
+    additions.extend(one_more("/spec/volumes", pod.spec.volumes.as_ref(), VOLUME, volume));
+    additions.extend(mounts(pod, containers));
+    additions
+}
+
+/// What each of these containers needs.
+pub(super) fn mounts<'p>(
+    pod: &'p Pod,
+    containers: impl Iterator<Item = (Level, String, &'p Container)>,
+) -> Vec<Addition> {
+    if spec(pod).is_none() {
+        return Vec::new();
+    }
+    let each = containers.flat_map(|(_, path, container)| {
+        let mount = json!({ "name": VOLUME, "mountPath": INSIDE, "readOnly": true });
+        let variable = json!({ "name": VARIABLE, "value": format!("FILE:{INSIDE}/krb5cc") });
+        [
+            one_more(&format!("{path}/volumeMounts"), container.volume_mounts.as_ref(), VOLUME, mount),
+            one_more(&format!("{path}/env"), container.env.as_ref(), VARIABLE, variable),
+        ]
+    });
+    each.flatten().collect()
+}
+
+/// Adds to a list that may not be there yet, unless the list has one of that name.
+fn one_more(path: &str, list: Option<&Vec<Named>>, name: &str, value: serde_json::Value) -> Option<Addition> {
+    match list {
+        Some(list) if list.iter().any(|one| one.name == name) => None,
+        Some(_) => Some(Addition { path: format!("{path}/-"), value }),
+        None => Some(Addition { path: path.to_owned(), value: json!([value]) }),
+    }
+}

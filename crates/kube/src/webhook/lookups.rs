@@ -1,0 +1,123 @@
+//! What the webhook asks the API server: who may use a spec, and what is in it.
+//!
+//! Specs are watched, so that one is at hand when a pod comes; what is not there yet is asked for. Permission is asked for each pod, and an
+//! allowance is remembered for a few seconds only, because the two halves of an admission and the replicas of a deployment ask for the same.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use dtyp::{Clock, FileTime};
+use futures_util::StreamExt;
+use k8s_openapi::api::authorization::v1::{LocalSubjectAccessReview, ResourceAttributes, SubjectAccessReviewSpec};
+use kube::api::{Api, DynamicObject, PostParams};
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::{WatchStreamExt, watcher};
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::decide::{Lookups, ServiceAccount, Verdict};
+use crate::api::{self, Client};
+
+/// An allowance is believed for this long.
+const REMEMBERED: Duration = Duration::from_secs(5);
+/// More than that many allowances are not remembered.
+const MOST_REMEMBERED: usize = 4_096;
+/// For an answer: the API server gives the webhook ten seconds altogether.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// The cluster's answers.
+pub struct ClusterLookups {
+    client: Client,
+    specs: Store<DynamicObject>,
+    allowed: Mutex<HashMap<(ServiceAccount, String), FileTime>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl ClusterLookups {
+    /// Starts watching. The task ends with the runtime.
+    pub fn start(client: Client, clock: Arc<dyn Clock>) -> Self {
+        let writer = Writer::new(api::resource());
+        let specs = writer.as_reader();
+        let watched = watcher(api::credspecs(client.clone()), watcher::Config::default()).default_backoff();
+        tokio::spawn(reflector::reflector(writer, watched).for_each(|event| async move {
+            if let Err(error) = event {
+                tracing::warn!(%error, "credential specs cannot be watched; trying again");
+            }
+        }));
+        Self { client, specs, allowed: Mutex::default(), clock }
+    }
+
+    fn is_remembered(&self, key: &(ServiceAccount, String)) -> bool {
+        let allowed = self.allowed.lock().unwrap_or_else(PoisonError::into_inner);
+        allowed.get(key).is_some_and(|until| self.clock.now() < *until)
+    }
+
+    fn remember(&self, key: (ServiceAccount, String)) {
+        let now = self.clock.now();
+        let mut allowed = self.allowed.lock().unwrap_or_else(PoisonError::into_inner);
+        if allowed.len() >= MOST_REMEMBERED {
+            allowed.retain(|_, until| now < *until);
+        }
+        if allowed.len() < MOST_REMEMBERED {
+            allowed.insert(key, now.saturating_add(REMEMBERED));
+        }
+    }
+}
+
+impl Lookups for ClusterLookups {
+    async fn may_use(&self, who: &ServiceAccount, spec: &str) -> Verdict {
+        let key = (who.clone(), spec.to_owned());
+        if self.is_remembered(&key) {
+            return Verdict::Allowed;
+        }
+        let reviews: Api<LocalSubjectAccessReview> = Api::namespaced(self.client.clone(), &who.namespace);
+        let (parameters, question) = (PostParams::default(), question(who, spec));
+        let asked = reviews.create(&parameters, &question);
+        let status = match timeout(PATIENCE, asked).await {
+            Ok(Ok(review)) => review.status.unwrap_or_default(),
+            Ok(Err(error)) => return Verdict::Denied(error.to_string()),
+            Err(_) => return Verdict::Denied("the API server did not answer in time".to_owned()),
+        };
+        if status.allowed && !status.denied.unwrap_or_default() {
+            self.remember(key);
+            return Verdict::Allowed;
+        }
+        Verdict::Denied(status.reason.unwrap_or_default())
+    }
+
+    async fn spec(&self, name: &str) -> Result<Option<Value>, String> {
+        if let Some(found) = self.specs.get(&ObjectRef::new_with(name, api::resource())) {
+            return Ok(Some(found.data.clone()));
+        }
+        match timeout(PATIENCE, api::credspecs(self.client.clone()).get_opt(name)).await {
+            Ok(Ok(found)) => Ok(found.map(|found| found.data)),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("the API server did not answer in time".to_owned()),
+        }
+    }
+}
+
+fn question(who: &ServiceAccount, spec: &str) -> LocalSubjectAccessReview {
+    let groups =
+        ["system:serviceaccounts", &format!("system:serviceaccounts:{}", who.namespace), "system:authenticated"];
+    LocalSubjectAccessReview {
+        metadata: kube::core::ObjectMeta { namespace: Some(who.namespace.clone()), ..Default::default() },
+        spec: SubjectAccessReviewSpec {
+            user: Some(format!("system:serviceaccount:{}:{}", who.namespace, who.name)),
+            groups: Some(groups.map(str::to_owned).to_vec()),
+            resource_attributes: Some(ResourceAttributes {
+                group: Some("windows.k8s.io".to_owned()),
+                version: Some("v1".to_owned()),
+                resource: Some("gmsacredentialspecs".to_owned()),
+                verb: Some("use".to_owned()),
+                name: Some(spec.to_owned()),
+                namespace: Some(who.namespace.clone()),
+                ..Default::default()
+            }),
+            ..Default::default()
+        },
+        status: None,
+    }
+}

@@ -1,0 +1,178 @@
+//! The admission webhook: only who may use a GMSACredentialSpec gets a pod that has its identity.
+//!
+//! When a pod is made, what it names is looked up and written into it, if its service account has the verb `use` on that; what it brings
+//! along must be the same; and nobody changes it afterwards. That holds for the pod, its containers, its init containers and the ephemeral
+//! containers it gets later.
+//!
+//! In reading order: [`Review`], the question; [`Decider`], the answer, which needs only [`Lookups`]; [`Denial`], why not;
+//! [`ClusterLookups`], the cluster; [`Certificates`]; [`Webhook`], all of it behind HTTPS.
+//!
+//! HTTP behaviour, texts and codes are those of the Kubernetes project's windows-gmsa webhook, so either can be replaced by the other.
+
+mod certificates;
+mod decide;
+mod denial;
+mod go;
+mod linux;
+mod lookups;
+mod metrics;
+mod pod;
+mod review;
+mod server;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use dtyp::{Clock, SystemRandom};
+use pki::ClientAuth;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::api::{ApiError, Client};
+pub use certificates::{Certificates, Own};
+use certificates::{Keeper, ROUND};
+pub use decide::{Decider, Lookups, ServiceAccount, Verdict};
+pub use denial::Denial;
+pub use linux::{ANNOTATION, DRIVER, INSIDE};
+pub use lookups::ClusterLookups;
+use metrics::Metrics;
+pub use pod::Pod;
+pub use review::{Addition, Review, answer};
+use server::Service;
+
+/// How the webhook runs.
+#[derive(Clone, Debug)]
+pub struct WebhookConfig {
+    /// Where the API server calls.
+    pub listen: SocketAddr,
+    /// Where the kubelet and Prometheus ask, in the clear.
+    pub probes: Option<SocketAddr>,
+    /// Its certificate.
+    pub certificates: Certificates,
+    /// Whether pods with an identity get a host name of their own.
+    pub random_hostname: bool,
+}
+
+/// Why the webhook does not run, or cannot look after its certificate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WebhookError {
+    /// The API server.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// It takes too long.
+    #[error("{0}: the API server did not answer in time")]
+    Slow(String),
+    /// Others write the Secret all the time.
+    #[error("the Secret {0} was changed by somebody else at each try; is another program keeping it?")]
+    Contended(String),
+    /// A certificate.
+    #[error("the webhook's certificate: {0}")]
+    Certificate(#[from] pki::Error),
+    /// The port.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A JSON patch that cannot be written.
+    #[error("cannot write the authority into the webhook configuration: {0}")]
+    Patch(String),
+    /// A task ended unexpectedly.
+    #[error("the webhook stopped working: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// A running webhook. Dropping it stops it at once; [`stop`](Self::stop) lets requests finish.
+pub struct Webhook {
+    address: SocketAddr,
+    probes: Option<SocketAddr>,
+    stop: watch::Sender<()>,
+    serving: JoinHandle<()>,
+    others: Vec<JoinHandle<()>>,
+}
+
+impl Webhook {
+    /// Starts answering, once there is a certificate and the API server trusts it.
+    ///
+    /// # Errors
+    /// See [`WebhookError`].
+    pub async fn start(config: WebhookConfig, client: Client, clock: Arc<dyn Clock>) -> Result<Self, WebhookError> {
+        let (listener, address) = listen(config.listen).await?;
+        let metrics = Arc::new(Metrics::default());
+        let mut keeper = Keeper::new(config.certificates, client.clone(), Arc::clone(&clock));
+        let mut tls = (*pki::server_config(&keeper.round().await?, ClientAuth::None)?).clone();
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let decider = Decider {
+            lookups: ClusterLookups::start(client, clock),
+            random_hostname: config.random_hostname,
+            random: Arc::new(SystemRandom),
+        };
+        let (stop, stopped) = watch::channel(());
+        let service = Arc::new(Service { decider, metrics: Arc::clone(&metrics) });
+        let serving = tokio::spawn(server::serve(listener, Arc::new(tls), server::router(service), stopped));
+        let mut others = vec![tokio::spawn(keep(keeper, Arc::clone(&metrics)))];
+        let mut probes = None;
+        if let Some(wanted) = config.probes {
+            let (listener, address) = listen(wanted).await?;
+            probes = Some(address);
+            others.push(tokio::spawn(async move {
+                if let Err(error) = server::serve_probes(listener, metrics).await {
+                    tracing::error!(%error, "the webhook's probes are not answered any more");
+                }
+            }));
+        }
+        tracing::info!(%address, "the webhook is ready");
+        Ok(Self { address, probes, stop, serving, others })
+    }
+
+    /// Where it answers.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where it answers probes.
+    #[must_use]
+    pub fn probes(&self) -> Option<SocketAddr> {
+        self.probes
+    }
+
+    /// Takes no more connections, and lets requests finish.
+    ///
+    /// # Errors
+    /// When it had failed.
+    pub async fn stop(mut self) -> Result<(), WebhookError> {
+        let _ = self.stop.send(());
+        Ok((&mut self.serving).await?)
+    }
+}
+
+impl Drop for Webhook {
+    fn drop(&mut self) {
+        self.serving.abort();
+        self.others.iter().for_each(JoinHandle::abort);
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), WebhookError> {
+    let wrong = |source| WebhookError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(wrong)?;
+    let address = listener.local_addr().map_err(wrong)?;
+    Ok((listener, address))
+}
+
+/// Looks after the certificate. When that fails, the present one stays, and there is half of its time to try again.
+async fn keep(mut keeper: Keeper, metrics: Arc<Metrics>) {
+    loop {
+        tokio::time::sleep(ROUND).await;
+        let round = keeper.round().await;
+        metrics.certificates(round.is_ok());
+        if let Err(error) = round {
+            tracing::warn!(%error, "the webhook's certificate could not be looked after; trying again");
+        }
+    }
+}

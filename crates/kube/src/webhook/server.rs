@@ -1,0 +1,182 @@
+//! The webhook's HTTPS server: paths, methods and codes of today's webhook, every dimension bounded.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::any;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
+use serde_json::json;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use super::Denial;
+use super::decide::{Decider, Lookups};
+use super::metrics::Metrics;
+use super::review::{Review, answer};
+
+/// A review holds an object at most twice, and etcd stores none larger than 1.5 MiB.
+const LONGEST_BODY: usize = 4 << 20;
+/// For a whole request to arrive.
+const PATIENCE: Duration = Duration::from_secs(10);
+const MOST_CONNECTIONS: usize = 1_024;
+
+/// What every request needs.
+pub(super) struct Service<L> {
+    pub(super) decider: Decider<L>,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+pub(super) fn router<L: Lookups + 'static>(service: Arc<Service<L>>) -> Router {
+    Router::new()
+        .route("/health", any(|| async { StatusCode::NO_CONTENT }))
+        .route("/info", any(|| async { Json(json!({ "version": env!("CARGO_PKG_VERSION") })) }))
+        .route("/mutate", any(mutate::<L>))
+        .route("/validate", any(validate::<L>))
+        .with_state(service)
+}
+
+async fn mutate<L: Lookups>(State(service): State<Arc<Service<L>>>, request: Request) -> Response {
+    let review = match body(request).await {
+        Ok(body) => Review::parse(&body),
+        Err(refused) => return refused,
+    };
+    let (uid, result) = match &review {
+        Ok(review) => (review.uid.as_str(), service.decider.mutate(review).await),
+        Err(denial) => ("", Err(denial.clone())),
+    };
+    service.say("mutate", review.as_ref().ok(), result.as_ref().err());
+    Json(answer(uid, &result)).into_response()
+}
+
+async fn validate<L: Lookups>(State(service): State<Arc<Service<L>>>, request: Request) -> Response {
+    let review = match body(request).await {
+        Ok(body) => Review::parse(&body),
+        Err(refused) => return refused,
+    };
+    let (uid, result) = match &review {
+        Ok(review) => (review.uid.as_str(), service.decider.validate(review).await.map(|()| Vec::new())),
+        Err(denial) => ("", Err(denial.clone())),
+    };
+    service.say("validate", review.as_ref().ok(), result.as_ref().err());
+    Json(answer(uid, &result)).into_response()
+}
+
+/// The body of what may be a review. Anything else is refused before it is read.
+async fn body(request: Request) -> Result<axum::body::Bytes, Response> {
+    if request.method() != Method::POST {
+        return Err(StatusCode::METHOD_NOT_ALLOWED.into_response());
+    }
+    if request.headers().get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json") {
+        return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response());
+    }
+    match timeout(PATIENCE, to_bytes(request.into_body(), LONGEST_BODY)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(_)) => Err(StatusCode::PAYLOAD_TOO_LARGE.into_response()),
+        Err(_) => Err(StatusCode::REQUEST_TIMEOUT.into_response()),
+    }
+}
+
+impl<L> Service<L> {
+    /// One line for each refusal, and a figure for each answer. Of the pod there is only where it would be, never what is in it.
+    fn say(&self, path: &'static str, review: Option<&Review>, denial: Option<&Denial>) {
+        self.metrics.answered(path, denial.map(Denial::code));
+        if let Some(denial) = denial {
+            let namespace = review.map(|review| review.namespace.as_str()).unwrap_or_default();
+            tracing::info!(path, namespace, code = denial.code(), reason = %denial, "a pod is not admitted");
+        }
+    }
+}
+
+/// Takes connections until stopped, then lets those that are open finish what they are at.
+pub(super) async fn serve(
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+    pages: Router,
+    mut stopped: watch::Receiver<()>,
+) {
+    let acceptor = TlsAcceptor::from(tls);
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            _ = stopped.changed() => break,
+            Some(_) = connections.join_next() => continue,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        match accepted {
+            Ok((stream, place)) => {
+                let (acceptor, pages, stopped) = (acceptor.clone(), pages.clone(), stopped.clone());
+                connections.spawn(async move {
+                    connection(stream, acceptor, pages, stopped).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely: that passes when connections end.
+                tracing::warn!(%error, "the webhook could not take a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    while connections.join_next().await.is_some() {}
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> std::io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
+    Ok((listener.accept().await?.0, place))
+}
+
+async fn connection(stream: TcpStream, acceptor: TlsAcceptor, pages: Router, mut stopped: watch::Receiver<()>) {
+    let Ok(Ok(stream)) = timeout(PATIENCE, acceptor.accept(stream)).await else { return };
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(64 << 10).max_headers(64);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(256)
+        .max_header_list_size(16 << 10)
+        .keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(PATIENCE);
+    let service = TowerToHyperService::new(pages.into_service::<hyper::body::Incoming>());
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        _ = stopped.changed() => {
+            connection.as_mut().graceful_shutdown();
+            match timeout(PATIENCE, connection).await {
+                Ok(ended) => ended,
+                Err(_) => return,
+            }
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection to the webhook broke");
+    }
+}
+
+/// What is asked in the clear, by the kubelet and by Prometheus.
+pub(super) async fn serve_probes(listener: TcpListener, metrics: Arc<Metrics>) -> std::io::Result<()> {
+    let text = move || {
+        let text = metrics.text();
+        async move { ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text) }
+    };
+    let ready = || async { StatusCode::OK };
+    let pages = Router::new().route("/metrics", any(text)).route("/readyz", any(ready)).route("/livez", any(ready));
+    axum::serve(listener, pages.with_state::<()>(())).await
+}

@@ -1,0 +1,305 @@
+//! Pods made at a real API server, with the chart's webhook and policy in it.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "only tests here; failing is their job"
+)]
+
+use std::sync::OnceLock;
+
+use pando_tests::{Cluster, Finished, Tool, WebhookService, gmsa_credential_spec};
+use serde_json::{Value, json};
+
+/// Today's form of the contents: compact, sorted, and with Go's escapes.
+const INLINED: &str = concat!(
+    r#"{"ActiveDirectoryConfig":{"GroupManagedServiceAccounts":[{"Name":"WebApp01","Scope":"contoso.com"},{"Name":"WebApp01","Scope":"CONTOSO"}],"#,
+    r#""HostAccountConfig":{"PluginGUID":"{E4781092-F116-4B79-B55E-28EB6A224E26}","PluginInput":"gmsa:\u003cpassword\u003e","PortableCcgVersion":"1"}},"#,
+    r#""CmsPlugins":["ActiveDirectory"],"DomainJoinConfig":{"DnsName":"contoso.com","DnsTreeName":"contoso.com","#,
+    r#""Guid":"244818ae-87ac-4fcd-92ec-e79e5252348a","MachineAccountName":"WebApp01","NetBiosName":"CONTOSO","Sid":"S-1-5-21-2126449477-2524075714-3094792973"}}"#
+);
+
+/// One control plane with the webhook, in which `app` may use the spec `webapp01`, and the one called `missing`.
+struct Shop {
+    cluster: &'static Cluster,
+    webhook: WebhookService,
+}
+
+fn shop() -> &'static Shop {
+    static SHOP: OnceLock<Shop> = OnceLock::new();
+    SHOP.get_or_init(|| {
+        let cluster = Cluster::shared();
+        let webhook = WebhookService::install(cluster);
+        cluster.namespace("shop");
+        cluster.service_account("shop", "app");
+        cluster.apply(gmsa_credential_spec("webapp01", "WebApp01").to_string());
+        cluster.apply(gmsa_credential_spec("webapp02", "WebApp02").to_string());
+        let rules = "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: use, namespace: shop}\nrules:\n\
+             - {apiGroups: [windows.k8s.io], resources: [gmsacredentialspecs], resourceNames: [webapp01, missing], verbs: [use]}\n";
+        cluster.apply(rules);
+        cluster.kubectl().args(["-n", "shop", "create", "rolebinding", "use", "--role=use", "--serviceaccount=shop:app"]).ok();
+        Shop { cluster, webhook }
+    })
+}
+
+const LEVELS: [&str; 3] = ["/spec", "/spec/containers/1", "/spec/initContainers/0"];
+
+fn pod(name: &str, account: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": { "name": name, "namespace": "shop" },
+        "spec": {
+            "serviceAccountName": account,
+            "containers": [{ "name": "zero", "image": "pause" }, { "name": "one", "image": "pause" }],
+            "initContainers": [{ "name": "first", "image": "pause" }],
+        },
+    })
+}
+
+fn with(mut pod: Value, level: &str, options: Value) -> Value {
+    pod.pointer_mut(level).expect("the level is there")["securityContext"] = json!({ "windowsOptions": options });
+    pod
+}
+
+impl Shop {
+    fn create(&self, pod: &Value) -> Finished {
+        self.cluster.kubectl().args(["create", "-f", "-", "-o", "json"]).input(pod.to_string()).run()
+    }
+
+    /// Makes the pod; how it came out.
+    #[track_caller]
+    fn admitted(&self, pod: &Value) -> Value {
+        let made = self.create(pod);
+        assert_eq!(made.code, Some(0), "{made}\n{}", self.webhook.log());
+        serde_json::from_str(&made.stdout).expect("kubectl prints JSON")
+    }
+
+    #[track_caller]
+    fn refused(&self, pod: &Value, text: &str) {
+        let refused = self.create(pod);
+        assert_ne!(refused.code, Some(0), "{refused}");
+        refused.says(text);
+    }
+
+    fn kubectl(&self, words: &[&str]) -> Tool {
+        self.cluster.kubectl().args(["-n", "shop"]).args(words)
+    }
+}
+
+#[test]
+fn whoever_may_use_a_spec_gets_its_contents_at_every_level() {
+    for (number, level) in LEVELS.into_iter().enumerate() {
+        let named =
+            with(pod(&format!("named-{number}"), "app"), level, json!({ "gmsaCredentialSpecName": "webapp01" }));
+        let made = shop().admitted(&named);
+        let options = made.pointer(&format!("{level}/securityContext/windowsOptions")).expect("they are there");
+        assert_eq!(options, &json!({ "gmsaCredentialSpecName": "webapp01", "gmsaCredentialSpec": INLINED }));
+    }
+}
+
+#[test]
+fn whoever_may_not_is_told_so_and_not_whether_there_is_one() {
+    for (number, level) in LEVELS.into_iter().enumerate() {
+        for spec in ["webapp01", "nowhere"] {
+            let named =
+                with(pod(&format!("stranger-{number}"), "default"), level, json!({ "gmsaCredentialSpecName": spec }));
+            let text = format!("service account \"default\" is not authorized to `use` GMSA cred spec \"{spec}\"");
+            shop().refused(&named, &text);
+        }
+        let missing =
+            with(pod(&format!("missing-{number}"), "app"), level, json!({ "gmsaCredentialSpecName": "missing" }));
+        shop().refused(&missing, "cred spec missing does not exist");
+    }
+}
+
+#[test]
+fn contents_that_are_brought_along_must_be_those_of_the_resource() {
+    for (number, level) in LEVELS.into_iter().enumerate() {
+        let name = format!("brought-{number}");
+        let brought = |options: Value| with(pod(&name, "app"), level, options);
+        shop().refused(
+            &brought(json!({ "gmsaCredentialSpec": INLINED })),
+            "does not define the name of the corresponding resource",
+        );
+        let other = json!({ "gmsaCredentialSpecName": "webapp01", "gmsaCredentialSpec": INLINED.replace("WebApp01", "WebApp02") });
+        shop().refused(&brought(other), "does not match the contents of GMSA resource \"webapp01\"");
+        let spaced = INLINED.replace(",\"", ", \"");
+        let same = json!({ "gmsaCredentialSpecName": "webapp01", "gmsaCredentialSpec": spaced });
+        let made = shop().admitted(&brought(same.clone()));
+        assert_eq!(made.pointer(&format!("{level}/securityContext/windowsOptions")), Some(&same));
+    }
+}
+
+#[test]
+fn a_running_pod_may_change_in_all_but_its_identity() {
+    let named = with(pod("running", "app"), "/spec", json!({ "gmsaCredentialSpecName": "webapp01" }));
+    shop().admitted(&named);
+    shop().kubectl(&["set", "image", "pod/running", "zero=other"]).ok();
+    shop().kubectl(&["label", "pod", "running", "seen=yes"]).ok();
+    let patch = r#"{"spec":{"securityContext":{"windowsOptions":{"gmsaCredentialSpecName":"webapp02"}}}}"#;
+    let refused = shop().kubectl(&["patch", "pod", "running", "-p", patch]).run();
+    assert_ne!(refused.code, Some(0), "{refused}");
+    let patch = r#"{"metadata":{"annotations":{"gmsa.pando.dev/credential-spec":"webapp01"}}}"#;
+    let refused = shop().kubectl(&["patch", "pod", "running", "-p", patch]).run();
+    assert_ne!(refused.code, Some(0), "{refused}");
+    refused.says("cannot update an existing pod's GMSA settings (GMSA name modified on pod \"running\")");
+}
+
+#[test]
+fn ephemeral_containers_are_looked_at_when_they_come() {
+    shop().admitted(&pod("debugged", "app"));
+    shop().admitted(&pod("foreign", "default"));
+    let attach = |to: &str, options: Value| {
+        let get = shop().kubectl(&["get", "pod", to, "-o", "json"]).ok();
+        let mut pod: Value = serde_json::from_str(&get.stdout).expect("kubectl prints JSON");
+        let one = json!({ "name": "shell", "image": "pause", "securityContext": { "windowsOptions": options } });
+        pod["spec"]["ephemeralContainers"] = json!([one]);
+        let path = format!("/api/v1/namespaces/shop/pods/{to}/ephemeralcontainers");
+        shop().kubectl(&["replace", "--raw", &path, "-f", "-"]).input(pod.to_string()).run()
+    };
+    let refused = attach("foreign", json!({ "gmsaCredentialSpecName": "webapp01" }));
+    assert_ne!(refused.code, Some(0), "{refused}");
+    refused.says("service account \"default\" is not authorized to `use`");
+    let refused = attach("debugged", json!({ "gmsaCredentialSpec": INLINED }));
+    assert_ne!(refused.code, Some(0), "{refused}");
+    let attached = attach("debugged", json!({ "gmsaCredentialSpecName": "webapp01" }));
+    assert_eq!(attached.code, Some(0), "{attached}");
+    let made: Value = serde_json::from_str(&attached.stdout).expect("it is JSON");
+    let options = &made["spec"]["ephemeralContainers"][0]["securityContext"]["windowsOptions"];
+    assert_eq!(options["gmsaCredentialSpec"], json!(INLINED));
+}
+
+#[test]
+fn a_linux_pod_gets_the_guards_volume() {
+    let linux = |name: &str, account: &str| {
+        let mut pod = pod(name, account);
+        pod["metadata"]["annotations"] = json!({ "gmsa.pando.dev/credential-spec": "webapp01" });
+        pod["spec"]["os"] = json!({ "name": "linux" });
+        pod
+    };
+    let made = shop().admitted(&linux("linux", "app"));
+    let spec = &made["spec"];
+    let volume =
+        spec["volumes"].as_array().expect("there are volumes").iter().find(|one| one["name"] == "pando-identity");
+    assert_eq!(volume.expect("it is one of them")["csi"]["driver"], "gmsa.pando.dev");
+    for list in ["containers", "initContainers"] {
+        for container in spec[list].as_array().expect("there are some") {
+            let has = |list: &str, name: &str| {
+                container[list].as_array().is_some_and(|all| all.iter().any(|one| one["name"] == name))
+            };
+            assert!(has("volumeMounts", "pando-identity") && has("env", "KRB5CCNAME"), "{container:#}");
+        }
+    }
+    shop().refused(&linux("stranger-linux", "default"), "is not authorized to `use` GMSA cred spec \"webapp01\"");
+}
+
+/// The webhook's log would say that it was asked.
+#[test]
+fn pods_without_an_identity_never_reach_the_webhook() {
+    let plain = |name: &str| with(pod(name, "default"), "/spec", json!({ "runAsUserName": "ContainerUser" }));
+    shop().admitted(&plain("plain"));
+    let reviews = |metrics: String| -> Vec<String> {
+        metrics.lines().filter(|line| line.starts_with("pando_webhook_reviews_total")).map(str::to_owned).collect()
+    };
+    // Other tests make pods meanwhile: a control plane of its own whose webhook is gone tells it apart.
+    assert!(!reviews(shop().webhook.metrics()).iter().any(|line| line.contains("code=\"400\"")), "only pods come");
+    let cluster = Cluster::start();
+    drop(WebhookService::install(&cluster));
+    cluster.namespace("shop");
+    let create = |pod: Value| cluster.kubectl().args(["create", "-f", "-"]).input(pod.to_string()).run();
+    assert_eq!(create(plain("plain")).code, Some(0));
+    let refused = create(with(pod("named", "default"), "/spec", json!({ "gmsaCredentialSpecName": "webapp01" })));
+    assert_ne!(refused.code, Some(0), "{refused}");
+    refused.says("failed calling webhook");
+
+    // And when somebody takes the webhook away, the policy is still there.
+    for kind in ["mutatingwebhookconfiguration", "validatingwebhookconfiguration"] {
+        cluster.kubectl().args(["delete", kind, "gmsa-webhook-gmsa-webhook"]).ok();
+    }
+    cluster.service_account("shop", "app");
+    for level in LEVELS {
+        for (options, text) in [
+            (json!({ "gmsaCredentialSpecName": "webapp01" }), "is not authorized to `use` a GMSA cred spec"),
+            (json!({ "gmsaCredentialSpec": INLINED }), "does not define the name of the corresponding resource"),
+        ] {
+            let refused = create(with(pod("bypass", "app"), level, options));
+            assert_ne!(refused.code, Some(0), "{refused}");
+            refused.says(text);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_review_gets_todays_answers() {
+    let Shop { cluster, webhook } = shop();
+    let post = |path: &str, kind: &str, body: &str| webhook.post(cluster, path, kind, body);
+    let address = webhook.ready["https"].as_str().expect("it says where");
+    let get = |path: &str| {
+        let curl = Tool::new("curl").args(["-sS", "-o", "/dev/null", "-w", "%{http_code}", "--cacert"]);
+        curl.arg(cluster.path("webhook-ca.pem")).arg(format!("https://{address}{path}")).ok().stdout
+    };
+    assert_eq!(post("/validate", "application/json; charset=utf-8", "{}").0, "415");
+    assert_eq!(post("/mutate", "text/plain", "{}").0, "415");
+    assert_eq!(
+        (get("/validate").as_str(), get("/health").as_str(), get("/info").as_str(), get("/other").as_str()),
+        ("405", "204", "200", "404")
+    );
+    for body in ["", "{", "[]", "7", "{\"request\": 7}"] {
+        let (code, answer) = post("/validate", "application/json", body);
+        assert_eq!(
+            (code.as_str(), &answer["response"]["allowed"], &answer["response"]["status"]["code"]),
+            ("200", &json!(false), &json!(400))
+        );
+    }
+    assert_eq!(post("/mutate", "application/json", &" ".repeat(10 << 20)).0, "413");
+    let review =
+        json!({ "request": { "uid": "u", "kind": { "kind": "Deployment" }, "operation": "CREATE", "object": {} } });
+    let (_, answer) = post("/mutate", "application/json", &review.to_string());
+    assert_eq!(answer["response"]["uid"], "u");
+    assert_eq!(answer["response"]["status"]["message"], "expected a Pod object, got a Deployment");
+}
+
+#[test]
+fn the_webhook_may_do_what_it_must_and_nothing_else() {
+    let cluster = shop().cluster;
+    let me = cluster.kubeconfig_of(WebhookService::RELEASE, WebhookService::RELEASE);
+    let may = |words: &[&str]| {
+        let asked = cluster.kubectl_with(&me).args(["auth", "can-i"]).args(words).run();
+        asked.stdout.trim() == "yes"
+    };
+    let own = ["-n", WebhookService::RELEASE];
+    let with = |words: &[&'static str]| -> Vec<&'static str> { words.iter().copied().chain(own).collect() };
+    assert!(may(&["list", "gmsacredentialspecs.windows.k8s.io"]));
+    assert!(may(&with(&["update", "secret/gmsa-webhook-tls"])));
+    for denied in [
+        vec!["create", "gmsacredentialspecs.windows.k8s.io"],
+        vec!["use", "gmsacredentialspecs.windows.k8s.io"],
+        with(&["list", "secrets"]),
+        with(&["get", "secret/other"]),
+        with(&["delete", "secret/gmsa-webhook-tls"]),
+        vec!["get", "secrets", "-n", "shop"],
+        vec!["get", "pods", "-n", "shop"],
+        vec!["patch", "mutatingwebhookconfiguration/other"],
+        vec!["delete", "mutatingwebhookconfiguration/gmsa-webhook-gmsa-webhook"],
+        vec!["create", "pods", "-n", "shop"],
+    ] {
+        assert!(!may(&denied), "{denied:?}");
+    }
+}
+
+#[test]
+fn the_resource_is_todays_with_short_names_and_columns() {
+    let cluster = shop().cluster;
+    for version in ["v1", "v1alpha1"] {
+        let got = cluster
+            .kubectl()
+            .args(["get", &format!("gmsacredentialspecs.{version}.windows.k8s.io"), "webapp01", "-o", "json"])
+            .ok();
+        let spec: Value = serde_json::from_str(&got.stdout).expect("it is JSON");
+        assert_eq!(spec["credspec"]["DomainJoinConfig"]["MachineAccountName"], "WebApp01");
+    }
+    cluster.kubectl().args(["get", "gmsa", "webapp01"]).ok().says("ACCOUNT").says("WebApp01").says("contoso.com");
+    let mut object = gmsa_credential_spec("object", "WebApp01");
+    object["credspec"]["ActiveDirectoryConfig"]["HostAccountConfig"]["PluginInput"] =
+        json!({ "CredentialArn": "arn:x" });
+    cluster.kubectl().args(["create", "-f", "-"]).input(object.to_string()).fails(1).says("PluginInput");
+}
