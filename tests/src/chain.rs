@@ -1,7 +1,7 @@
 //! The links between a container and its domain: the account provider, the credential spec, the guard.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use crate::domain::await_json;
@@ -27,17 +27,25 @@ impl AccountProvider {
     /// The same with other credentials in the secret.
     pub fn start_with(domain: &Domain, username: &str, password: &str) -> Self {
         write_secret(domain, SECRET, username, password, "contoso.com");
+        let state = domain.path("provider").display().to_string();
+        Self::serve(domain, ["--secrets", &domain.path("secrets").display().to_string(), "--state", &state])
+    }
+
+    /// Serves the Secret of that name in a cluster, as whom this configuration is for.
+    pub fn start_in_cluster(domain: &Domain, kubeconfig: &Path, secret: &str) -> Self {
+        Self::serve(domain, ["--kubernetes-secret", secret, "--kubeconfig", &kubeconfig.display().to_string()])
+    }
+
+    fn serve(domain: &Domain, source: [&str; 4]) -> Self {
         let (ready, log) = (domain.path("provider.json"), domain.path("provider.log"));
         let _ = fs::remove_file(&ready);
         let output = File::create(&log).expect("the log can be made");
         let mut process = domain
             .pando()
-            .args(["--log", "debug", "account-provider", "run", "--namespace", NAMESPACE, "--secrets"])
-            .arg(domain.path("secrets"))
+            .args(["--log", "debug", "account-provider", "run", "--namespace", NAMESPACE])
+            .args(source)
             .arg("--host-dir")
             .arg(domain.path("host"))
-            .arg("--state")
-            .arg(domain.path("provider"))
             .arg("--ready-file")
             .arg(&ready)
             .stdin(Stdio::null())

@@ -12,12 +12,14 @@
 
 pub mod api;
 mod audit;
+mod cluster_secret;
 mod error;
 mod provider;
 mod secret;
 pub mod webhook;
 
 pub use audit::{Audit, AuditEvent, AuditLog, Outcome};
+pub use cluster_secret::ClusterSecret;
 pub use error::Error;
 pub use provider::{AccountProvider, Config, Limits, Running};
 pub use secret::{Secret, SecretError, SecretFolder, SecretSource};

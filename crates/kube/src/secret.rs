@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::Error;
 
 /// The credentials of an impersonation account.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Secret {
     /// The account.
     pub username: String,

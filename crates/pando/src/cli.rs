@@ -278,8 +278,22 @@ pub struct ProviderRun {
     #[arg(long, value_name = "NAME", env = "NAMESPACE")]
     pub namespace: String,
     /// The folder with one folder for each secret, holding the files username, password and domainName.
-    #[arg(long, value_name = "DIR")]
-    pub secrets: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "kubernetes_secret")]
+    pub secrets: Option<PathBuf>,
+    /// The one Secret of the cluster that this provider serves; it needs get, list and watch on that object and nothing else. The plugin
+    /// finds it in HOST_DIR/NAMESPACE/releases/SECRET, so that each impersonation account can have a provider of its own.
+    #[arg(long, value_name = "NAME", conflicts_with = "secrets")]
+    pub kubernetes_secret: Option<String>,
+    /// With --kubernetes-secret: be the namespace's provider as well, in HOST_DIR/NAMESPACE, where today's plugin looks.
+    #[arg(long, requires = "kubernetes_secret")]
+    pub for_namespace: bool,
+    /// With --kubernetes-secret: for how many seconds the last value answers when the API server cannot be reached. It is kept in memory
+    /// only.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
+    pub keep: u64,
+    /// How to reach the cluster; the pod's service account if not given.
+    #[arg(long, value_name = "FILE", env = "KUBECONFIG")]
+    pub kubeconfig: Option<PathBuf>,
     /// Where the plugin on this node looks for the port and its client certificate.
     #[arg(long, value_name = "DIR", default_value = "/var/lib/rancher/gmsa")]
     pub host_dir: PathBuf,

@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn the_file_gives_what_was_not_typed() {
         let run = run("[account-provider.run]\nnamespace='team-a'\nsecrets='/s'", &["--host-dir", "/h"]).unwrap();
-        assert_eq!((run.namespace.as_str(), run.secrets, run.host_dir), ("team-a", "/s".into(), "/h".into()));
+        assert_eq!((run.namespace.as_str(), run.secrets, run.host_dir), ("team-a", Some("/s".into()), "/h".into()));
     }
 
     #[test]

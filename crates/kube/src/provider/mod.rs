@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use credspec::Namespace;
+use credspec::{Namespace, SecretName};
 use dtyp::Clock;
 use pki::{Authority, ClientAuth, Purpose, Rotating, Validity};
 use rustls::ServerConfig;
@@ -29,6 +29,11 @@ pub struct Config {
     pub namespace: Namespace,
     /// Where the plugin on this node looks: `<host_dir>/<namespace>/…`.
     pub host_dir: PathBuf,
+    /// For a provider of one Secret: its name. The plugin looks in `<host_dir>/<namespace>/releases/<secret>/…` first, so that several of
+    /// them serve one namespace.
+    pub secret: Option<SecretName>,
+    /// Whether such a provider is also the namespace's, for today's plugin, which looks there only.
+    pub for_namespace: bool,
     /// Where it keeps its own authority across restarts. Without it the authority's key is never written anywhere, and each start makes
     /// a new one.
     pub state: Option<PathBuf>,
@@ -39,7 +44,21 @@ pub struct Config {
 impl Config {
     /// The usual settings.
     pub fn new(namespace: Namespace, host_dir: impl Into<PathBuf>) -> Self {
-        Self { namespace, host_dir: host_dir.into(), state: None, limits: Limits::default() }
+        Self {
+            namespace,
+            host_dir: host_dir.into(),
+            secret: None,
+            for_namespace: true,
+            state: None,
+            limits: Limits::default(),
+        }
+    }
+
+    /// For one Secret of the namespace; `for_namespace` says whether today's plugin finds it too.
+    #[must_use]
+    pub fn for_secret(mut self, secret: SecretName, for_namespace: bool) -> Self {
+        (self.secret, self.for_namespace) = (Some(secret), for_namespace);
+        self
     }
 
     /// With the authority kept in this folder.
@@ -117,7 +136,8 @@ impl AccountProvider {
         let running = Running { address, stop: Some(stop), credentials, clock, tasks: vec![serving, renewing] };
         // Last: who finds the port must find somebody there.
         let (publish, port) = (Arc::clone(&running.credentials), address.port());
-        tokio::task::spawn_blocking(move || publish.published.write_port(port)).await??;
+        tokio::task::spawn_blocking(move || publish.published.iter().try_for_each(|one| one.write_port(port)))
+            .await??;
         tracing::info!(namespace = %config.namespace, %address, "account provider is ready");
         Ok(running)
     }
@@ -126,17 +146,22 @@ impl AccountProvider {
 /// The authority, what it has issued, and where that is published.
 struct Credentials {
     authority: Authority,
-    published: Published,
+    published: Vec<Published>,
     tls: Arc<ArcSwap<ServerConfig>>,
 }
 
 impl Credentials {
     fn prepare(config: &Config, clock: &dyn Clock) -> Result<Self, Error> {
-        let published = Published::create(&config.host_dir, &config.namespace)?;
+        let of = |secret| Published::create(&config.host_dir, &config.namespace, secret);
+        let mut published: Vec<_> =
+            config.secret.as_ref().map(|secret| of(Some(secret))).transpose()?.into_iter().collect();
+        if config.secret.is_none() || config.for_namespace {
+            published.push(of(None)?);
+        }
         let purpose = format!("account provider {}", config.namespace);
         let authority = match &config.state {
             Some(state) => {
-                published.must_not_hold(state)?;
+                published.iter().try_for_each(|one| one.must_not_hold(state))?;
                 Authority::load_or_create(state, &purpose, Validity::YEARS_10, clock)?
             }
             None => Authority::create(&purpose, Validity::YEARS_10, clock)?,
@@ -146,11 +171,11 @@ impl Credentials {
     }
 
     /// New certificates for both sides. The server's key stays in memory.
-    fn issue(authority: &Authority, published: &Published, clock: &dyn Clock) -> Result<Arc<ServerConfig>, Error> {
+    fn issue(authority: &Authority, published: &[Published], clock: &dyn Clock) -> Result<Arc<ServerConfig>, Error> {
         let server = authority.issue(&Purpose::server(["localhost", "127.0.0.1", "::1"]), LEAF, clock)?;
         let client = authority.issue(&Purpose::client("ccg-plugin"), LEAF, clock)?;
         let config = pki::server_config(&Rotating::new(&server)?, ClientAuth::Required(&authority.roots()))?;
-        published.write_certificates(authority, &server, &client)?;
+        published.iter().try_for_each(|one| one.write_certificates(authority, &server, &client))?;
         Ok(config)
     }
 
@@ -213,7 +238,8 @@ impl Running {
     /// When the port file cannot be removed, or a task had failed.
     pub async fn stop(mut self) -> Result<(), Error> {
         let (credentials, port) = (Arc::clone(&self.credentials), self.address.port());
-        tokio::task::spawn_blocking(move || credentials.published.remove_port(port)).await??;
+        let remove = move || credentials.published.iter().try_for_each(|one| one.remove_port(port));
+        tokio::task::spawn_blocking(remove).await??;
         drop(self.stop.take());
         for task in std::mem::take(&mut self.tasks) {
             task.await?;

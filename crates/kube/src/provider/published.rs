@@ -1,11 +1,12 @@
-//! What the plugin on the node finds: `<host_dir>/<namespace>/{port.txt, ssl/{ca,server,client}/…}`.
+//! What the plugin on the node finds: `<host_dir>/<namespace>/{port.txt, ssl/{ca,server,client}/…}`, and the same in
+//! `<host_dir>/<namespace>/releases/<secret>` for a provider of one Secret.
 //!
 //! Only the owner enters the folders. The authority's key is never among the files, nor is the server's.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use credspec::Namespace;
+use credspec::{Namespace, SecretName};
 use pki::file::{self, Readers};
 use pki::{Authority, Identity};
 
@@ -16,9 +17,15 @@ pub(super) struct Published {
 }
 
 impl Published {
-    pub(super) fn create(host_dir: &Path, namespace: &Namespace) -> Result<Self, Error> {
+    pub(super) fn create(host_dir: &Path, namespace: &Namespace, secret: Option<&SecretName>) -> Result<Self, Error> {
         fs::create_dir_all(host_dir).map_err(|source| pki::Error::Write { path: host_dir.to_owned(), source })?;
-        let folder = host_dir.join(namespace.as_str());
+        let mut folder = host_dir.join(namespace.as_str());
+        if let Some(secret) = secret {
+            for part in [&folder, &folder.join("releases")] {
+                file::private_folder(part)?;
+            }
+            folder = folder.join("releases").join(secret.as_str());
+        }
         for part in ["", "ssl", "ssl/ca", "ssl/server", "ssl/client"] {
             file::private_folder(&folder.join(part))?;
         }

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use credspec::Namespace;
+use credspec::{Namespace, SecretName};
 use pki::{Identity, Roots};
 
 use crate::PluginError;
@@ -17,9 +17,12 @@ pub(super) struct HostFiles {
 }
 
 impl HostFiles {
-    /// Reads `<host_dir>/<namespace>/…`. A namespace's name is a single plain folder name, so this leads nowhere else.
-    pub(super) fn read(host_dir: &Path, namespace: &Namespace) -> Result<Self, PluginError> {
-        let folder = host_dir.join(namespace.as_str());
+    /// Reads `<host_dir>/<namespace>/releases/<secret>/…` where a provider of that one Secret is, otherwise the namespace's
+    /// `<host_dir>/<namespace>/…`. Both names are single plain folder names, so this leads nowhere else.
+    pub(super) fn read(host_dir: &Path, namespace: &Namespace, secret: &SecretName) -> Result<Self, PluginError> {
+        let whole = host_dir.join(namespace.as_str());
+        let own = whole.join("releases").join(secret.as_str());
+        let folder = if own.join("port.txt").exists() { own } else { whole };
         let port = port(&folder.join("port.txt"), namespace)?;
         let roots = Roots::load(&folder.join("ssl/ca/ca.crt")).map_err(PluginError::Identity)?;
         let identity = matching_identity(&folder.join("ssl/client")).map_err(PluginError::Identity)?;
@@ -107,7 +110,7 @@ mod tests {
     #[test]
     fn a_namespace_that_nobody_serves_is_said_so() {
         let dir = tempfile::tempdir().unwrap();
-        let result = HostFiles::read(dir.path(), &"ns".parse().unwrap());
+        let result = HostFiles::read(dir.path(), &"ns".parse().unwrap(), &"s".parse().unwrap());
         assert!(matches!(result, Err(PluginError::NoProvider { .. })));
     }
 }

@@ -36,7 +36,7 @@ impl Rkc {
     /// When the provider has left none, or they cannot be read.
     pub fn certificates(&self, input: &str) -> Result<Vec<(String, FileTime)>, PluginError> {
         let input: RkcInput = input.parse()?;
-        let files = HostFiles::read(&self.host_dir, &input.namespace)?;
+        let files = HostFiles::read(&self.host_dir, &input.namespace, &input.secret)?;
         let client = files.identity.facts().map_err(PluginError::Identity)?;
         let mut all = vec![("the plugin's client certificate".to_owned(), client.not_after)];
         for authority in files.roots.certificates() {
@@ -65,7 +65,7 @@ impl Plugin for Rkc {
 
     fn get_password_credentials(&self, input: &str) -> Result<PasswordCredentials, PluginError> {
         let input: RkcInput = input.parse()?;
-        let files = HostFiles::read(&self.host_dir, &input.namespace)?;
+        let files = HostFiles::read(&self.host_dir, &input.namespace, &input.secret)?;
         let body = request::get(&files, &input, self.timeout)?;
         let answer = answer::parse(&body)
             .map_err(|what| PluginError::BadAnswer { namespace: input.namespace.clone(), what: what.to_string() })?;

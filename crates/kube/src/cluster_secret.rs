@@ -1,0 +1,231 @@
+//! One Secret of the cluster, watched.
+//!
+//! The API server is asked for that one object and no other, so the provider's role names it and nothing else. What was last seen is kept in
+//! memory only, and answers through an outage of the API server for a bounded time.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use credspec::{Namespace, SecretName};
+use dtyp::{Clock, FileTime};
+use futures_util::StreamExt;
+use k8s_openapi::api::core::v1;
+use kube::api::Api;
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{WatchStreamExt, watcher as watch};
+use secrecy::SecretString;
+use tokio::task::JoinHandle;
+use zeroize::Zeroizing;
+
+use crate::api::Client;
+use crate::{Secret, SecretError, SecretSource};
+
+/// Answers for one Secret.
+pub struct ClusterSecret {
+    name: SecretName,
+    seen: Arc<Seen>,
+    keep: Duration,
+    clock: Arc<dyn Clock>,
+    heard: tokio::sync::watch::Receiver<bool>,
+    watching: JoinHandle<()>,
+}
+
+/// What the watch has brought.
+#[derive(Default)]
+struct Seen(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// Nothing has come yet; or there is none; or this.
+    value: Option<Result<Secret, SecretError>>,
+    /// Since when the API server has not been heard of.
+    silent: Option<FileTime>,
+    /// Whether the object has come since the watch began anew.
+    came: bool,
+}
+
+impl ClusterSecret {
+    /// Starts watching. The last good value answers for `keep` when the API server cannot be reached.
+    #[must_use]
+    pub fn watch(
+        client: Client,
+        namespace: &Namespace,
+        name: SecretName,
+        keep: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let seen = Arc::new(Seen::default());
+        let secrets: Api<v1::Secret> = Api::namespaced(client, namespace.as_str());
+        let only = watcher::Config::default().fields(&format!("metadata.name={name}"));
+        let (hears, clock_of_watch) = (Arc::clone(&seen), Arc::clone(&clock));
+        let (tell, heard) = tokio::sync::watch::channel(false);
+        let watching = tokio::spawn(watch(secrets, only).default_backoff().for_each(move |event| {
+            let settled = matches!(event, Err(_) | Ok(Event::InitDone));
+            hears.hear(event, clock_of_watch.now());
+            if settled {
+                tell.send_replace(true);
+            }
+            std::future::ready(())
+        }));
+        Self { name, seen, keep, clock, heard, watching }
+    }
+
+    /// Waits until the API server has said whether there is such a Secret, or could not be asked.
+    pub async fn heard(&self) {
+        // The sender lives as long as the watch.
+        let _ = self.heard.clone().wait_for(|heard| *heard).await;
+    }
+}
+
+impl Drop for ClusterSecret {
+    fn drop(&mut self) {
+        self.watching.abort();
+    }
+}
+
+impl SecretSource for ClusterSecret {
+    fn read(&self, name: &SecretName) -> Result<Secret, SecretError> {
+        if *name != self.name {
+            return Err(SecretError::NotFound);
+        }
+        self.seen.now(self.clock.now(), self.keep)
+    }
+}
+
+impl Seen {
+    fn hear(&self, event: Result<Event<v1::Secret>, watcher::Error>, now: FileTime) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Ok(event) => {
+                state.silent = None;
+                match event {
+                    Event::Init => state.came = false,
+                    Event::InitApply(secret) | Event::Apply(secret) => {
+                        state.came = true;
+                        state.value = Some(read(secret));
+                    }
+                    Event::InitDone if state.came => {}
+                    Event::InitDone | Event::Delete(_) => state.value = Some(Err(SecretError::NotFound)),
+                }
+            }
+            Err(error) => {
+                if state.silent.is_none() {
+                    tracing::warn!(%error, "the Secret cannot be watched; what was last seen answers for a while");
+                }
+                state.silent.get_or_insert(now);
+            }
+        }
+    }
+
+    fn now(&self, now: FileTime, keep: Duration) -> Result<Secret, SecretError> {
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let unavailable = |what: &str| Err(SecretError::Unavailable(what.to_owned()));
+        match (&state.value, state.silent) {
+            (None, _) => unavailable("the API server has not been reached yet"),
+            (_, Some(since)) if now.since(since) > keep => {
+                unavailable("the API server has not been reached for longer than the last value may be kept")
+            }
+            (Some(Ok(secret)), _) => Ok(secret.clone()),
+            (Some(Err(SecretError::Incomplete(key))), _) => Err(SecretError::Incomplete(key)),
+            (Some(Err(_)), _) => Err(SecretError::NotFound),
+        }
+    }
+}
+
+/// Takes the credentials out, and wipes what they came in.
+fn read(secret: v1::Secret) -> Result<Secret, SecretError> {
+    let mut data: std::collections::BTreeMap<_, _> =
+        secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, Zeroizing::new(value.0))).collect();
+    let mut text = |key: &'static str| -> Result<Zeroizing<String>, SecretError> {
+        const MOST: usize = 4_096;
+        let bytes = data.remove(key).ok_or(SecretError::Incomplete(key))?;
+        let text = std::str::from_utf8(&bytes).ok().filter(|text| text.len() <= MOST);
+        let text = text.ok_or(SecretError::Incomplete(key))?;
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        let text = text.strip_suffix('\r').unwrap_or(text);
+        if text.is_empty() { Err(SecretError::Incomplete(key)) } else { Ok(Zeroizing::new(text.to_owned())) }
+    };
+    Ok(Secret {
+        username: text("username")?.to_string(),
+        password: SecretString::from(text("password")?.as_str()),
+        domain_name: text("domainName")?.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::ByteString;
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    const KEEP: Duration = Duration::from_secs(900);
+
+    fn secret(keys: &[(&str, &[u8])]) -> v1::Secret {
+        let data = keys.iter().map(|(key, value)| ((*key).to_owned(), ByteString(value.to_vec()))).collect();
+        v1::Secret { data: Some(data), ..v1::Secret::default() }
+    }
+
+    fn good(password: &str) -> v1::Secret {
+        secret(&[("username", b"reader"), ("password", password.as_bytes()), ("domainName", b"contoso.com\n")])
+    }
+
+    fn at(seconds: i64) -> FileTime {
+        FileTime::from_unix(1_800_000_000 + seconds, 0)
+    }
+
+    fn password(seen: &Seen, now: FileTime) -> Option<String> {
+        seen.now(now, KEEP).ok().map(|secret| secret.password.expose_secret().to_owned())
+    }
+
+    #[test]
+    fn what_the_cluster_says_last_is_what_the_next_read_returns() {
+        let seen = Seen::default();
+        assert!(matches!(seen.now(at(0), KEEP), Err(SecretError::Unavailable(_))));
+        seen.hear(Ok(Event::Init), at(0));
+        seen.hear(Ok(Event::InitApply(good("one"))), at(0));
+        seen.hear(Ok(Event::InitDone), at(0));
+        assert_eq!(password(&seen, at(1)).as_deref(), Some("one"));
+        seen.hear(Ok(Event::Apply(good("two"))), at(2));
+        assert_eq!(password(&seen, at(2)).as_deref(), Some("two"));
+        seen.hear(Ok(Event::Delete(good("two"))), at(3));
+        assert!(matches!(seen.now(at(3), KEEP), Err(SecretError::NotFound)));
+        // Made again, and deleted while nobody was watching.
+        seen.hear(Ok(Event::Apply(good("three"))), at(4));
+        seen.hear(Ok(Event::Init), at(5));
+        assert_eq!(password(&seen, at(5)).as_deref(), Some("three"));
+        seen.hear(Ok(Event::InitDone), at(5));
+        assert!(matches!(seen.now(at(5), KEEP), Err(SecretError::NotFound)));
+    }
+
+    #[test]
+    fn an_outage_is_bridged_for_a_bounded_time_and_no_longer() {
+        let seen = Seen::default();
+        let outage = || Err(watcher::Error::NoResourceVersion);
+        seen.hear(outage(), at(-5));
+        assert!(matches!(seen.now(at(-4), KEEP), Err(SecretError::Unavailable(_))));
+        seen.hear(Ok(Event::Init), at(0));
+        seen.hear(Ok(Event::InitApply(good("one"))), at(0));
+        seen.hear(Ok(Event::InitDone), at(0));
+        seen.hear(outage(), at(10));
+        seen.hear(outage(), at(800));
+        assert_eq!(password(&seen, at(910)).as_deref(), Some("one"));
+        assert!(matches!(seen.now(at(911), KEEP), Err(SecretError::Unavailable(_))));
+        seen.hear(Ok(Event::Init), at(1000));
+        assert_eq!(password(&seen, at(1000)).as_deref(), Some("one"));
+    }
+
+    #[test]
+    fn a_secret_without_all_of_its_keys_is_none() {
+        for missing in ["username", "password", "domainName"] {
+            for bad in [None, Some(&b""[..]), Some(b"\n"), Some(b"\xff"), Some(&[b'x'; 5_000])] {
+                let keys = ["username", "password", "domainName"];
+                let keys: Vec<(&str, &[u8])> = keys
+                    .into_iter()
+                    .filter_map(|key| if key == missing { bad.map(|bad| (key, bad)) } else { Some((key, &b"x"[..])) })
+                    .collect();
+                assert!(matches!(read(secret(&keys)), Err(SecretError::Incomplete(key)) if key == missing));
+            }
+        }
+    }
+}
