@@ -1,0 +1,164 @@
+//! The charts: linted, rendered with every switch, installed into a real API server, upgraded, and taken away without a trace.
+#![allow(clippy::expect_used, clippy::panic, reason = "only tests here; failing is their job")]
+
+use std::path::PathBuf;
+
+use pando_tests::{Cluster, Finished, Tool, pando};
+
+const CHARTS: [&str; 2] = ["pando-gmsa-webhook", "rancher-gmsa-account-provider"];
+
+/// What an account provider's release is told.
+const ACCOUNT: &str = "\
+impersonationAccount: {username: svc-guard, password: Watches-the-containers-5}
+domain: {dnsName: contoso.com, netBiosName: CONTOSO, guid: 244818ae-87ac-4fcd-92ec-e79e5252348a, sid: S-1-5-21-2126449477-2524075714-3094792973}
+gmsas: [{name: webapp01, also: [webapp02]}, {name: batch, account: Batch01}]
+linux: {enabled: true}
+";
+
+fn chart(name: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../charts")).join(name)
+}
+
+fn helm(cluster: &Cluster, words: &[&str], name: &str) -> Tool {
+    cluster.helm().args(words).arg(chart(name))
+}
+
+/// As the API server would be asked to take it, but nothing is stored.
+fn rendered(cluster: &Cluster, name: &str, sets: &[&str]) -> Finished {
+    let tool = helm(cluster, &["template", "release"], name).args(["--namespace", "gmsa", "--kube-version", "1.35"]);
+    sets.iter().fold(tool, |tool, set| tool.args(["--set", set])).run()
+}
+
+#[test]
+fn every_chart_is_clean_and_renders_with_every_switch() {
+    let cluster = Cluster::shared();
+    for name in CHARTS {
+        helm(cluster, &["lint", "--strict"], name).ok();
+        assert!(chart(name).join("README.md").is_file(), "{name} has no README");
+        assert_eq!(rendered(cluster, name, &[]).code, Some(0), "{name}");
+    }
+    let switches = [
+        ("pando-gmsa-webhook", "certificates.certManager.enabled=true"),
+        ("pando-gmsa-webhook", "certificates.caBundle=AAAA"),
+        ("pando-gmsa-webhook", "policy.enabled=false"),
+        ("pando-gmsa-webhook", "podDisruptionBudget.enabled=false"),
+        ("pando-gmsa-webhook", "podDisruptionBudget.maxUnavailable=1"),
+        ("pando-gmsa-webhook", "randomHostname=true"),
+        ("pando-gmsa-webhook", "nodeSelector.a=b"),
+        ("pando-gmsa-webhook", "priorityClassName=system-cluster-critical"),
+        ("pando-gmsa-webhook", "global.systemDefaultRegistry=registry.example"),
+        ("rancher-gmsa-account-provider", "windows.enabled=false"),
+        ("rancher-gmsa-account-provider", "linux.enabled=true"),
+        ("rancher-gmsa-account-provider", "forNamespace=false"),
+        ("rancher-gmsa-account-provider", "nodeSelector.a=b"),
+        ("rancher-gmsa-account-provider", "global.cattle.systemDefaultRegistry=registry.example"),
+    ];
+    for (name, switch) in switches {
+        let finished = rendered(cluster, name, &[switch]);
+        assert_eq!(finished.code, Some(0), "{name} {switch}: {finished}");
+    }
+}
+
+#[test]
+fn wrong_values_are_refused_before_anything_is_rendered() {
+    let cluster = Cluster::shared();
+    let wrong = [
+        ("pando-gmsa-webhook", "replicaCount=0", "replicaCount"),
+        ("pando-gmsa-webhook", "webhook.failurePolicy=Maybe", "failurePolicy"),
+        ("pando-gmsa-webhook", "webhook.url=http://x", "url"),
+        ("pando-gmsa-webhook", "typo=1", "typo"),
+        ("rancher-gmsa-account-provider", "domain.sid=S-1-5-32-544", "sid"),
+        ("rancher-gmsa-account-provider", "domain.guid=x", "guid"),
+        ("rancher-gmsa-account-provider", "pluginGUID=E4781092-F116-4B79-B55E-28EB6A224E26", "pluginGUID"),
+        ("rancher-gmsa-account-provider", "impersonationAccount.username=CONTOSO\\svc", "username"),
+        ("rancher-gmsa-account-provider", "impersonationAccount.username=svc", "both username and password"),
+        ("rancher-gmsa-account-provider", "gmsas[0].name=webapp01", "domain.dnsName is needed"),
+        ("rancher-gmsa-account-provider", "gmsas[0].name=web$", "name"),
+    ];
+    for (name, set, word) in wrong {
+        let finished = rendered(cluster, name, &[set]);
+        assert_ne!(finished.code, Some(0), "{name} {set}");
+        finished.says(word);
+    }
+}
+
+#[test]
+fn an_account_comes_with_its_secret_and_specs_and_goes_without_a_trace() {
+    let cluster = Cluster::shared();
+    let crds = chart("pando-gmsa-webhook").join("crds");
+    cluster.kubectl().args(["apply", "-f"]).arg(&crds).ok();
+    cluster.kubectl().args(["wait", "--for=condition=Established", "--timeout=60s", "-f"]).arg(crds).ok();
+    cluster.namespace("team");
+    let values = cluster.path("values.yaml");
+    std::fs::write(&values, ACCOUNT).expect("the values can be written");
+    let release = |verb: &str, more: &[&str]| {
+        let tool = helm(cluster, &[verb, "webapp"], CHARTS[1]).args(["--namespace", "team", "--values"]).arg(&values);
+        tool.args(more).ok()
+    };
+    release("install", &[]);
+
+    // The specs are what they should be, says the one who reads them on the node.
+    for (name, account) in [("webapp01", "webapp01"), ("batch", "Batch01")] {
+        let spec = cluster.kubectl().args(["get", "gmsa", name, "-o", "json"]).ok();
+        let file = cluster.path("spec.json");
+        std::fs::write(&file, &spec.stdout).expect("the spec can be written");
+        Tool::new(pando()).args(["credspec", "check"]).arg(&file).ok();
+        let shown = Tool::new(pando()).args(["credspec", "show"]).arg(&file).ok();
+        shown.says(account).says("the secret webapp-creds of the namespace team");
+    }
+
+    let me = cluster.kubeconfig_of("team", "webapp");
+    let may = |words: &[&str]| {
+        cluster.kubectl_with(&me).args(["-n", "team", "auth", "can-i"]).args(words).run().stdout.trim() == "yes"
+    };
+    for allowed in [["get", "secret/webapp-creds"], ["watch", "secret/webapp-creds"]] {
+        assert!(may(&allowed), "{allowed:?}");
+    }
+    for denied in [
+        ["get", "secret/other"],
+        ["list", "secrets"],
+        ["update", "secret/webapp-creds"],
+        ["delete", "secret/webapp-creds"],
+        ["get", "gmsacredentialspecs.windows.k8s.io"],
+        ["create", "pods"],
+        ["get", "configmaps"],
+    ] {
+        assert!(!may(&denied), "{denied:?}");
+    }
+
+    release("upgrade", &["--set", "windows.enabled=false,impersonationAccount.password=Another-guard-entirely-7"]);
+    let objects = [
+        "-n",
+        "team",
+        "get",
+        "secret,serviceaccount,role,rolebinding,daemonset",
+        "-l",
+        "app.kubernetes.io/instance=webapp",
+        "-o",
+        "name",
+    ];
+    let listed = cluster.kubectl().args(objects).ok();
+    assert_eq!(listed.count("daemonset"), 1, "{listed}");
+    assert_eq!(listed.count(""), 5, "{listed}");
+
+    cluster.helm().args(["uninstall", "webapp", "--namespace", "team"]).ok();
+    assert_eq!(cluster.kubectl().args(objects).ok().stdout, "");
+    assert_eq!(cluster.kubectl().args(["get", "gmsa", "-o", "name"]).ok().stdout, "");
+}
+
+/// The namespace forbids what is not restricted, and warns of nothing.
+#[test]
+fn the_webhooks_pods_are_restricted() {
+    let cluster = Cluster::shared();
+    cluster.namespace("strict");
+    let enforce = "pod-security.kubernetes.io/enforce=restricted";
+    cluster
+        .kubectl()
+        .args(["label", "namespace", "strict", enforce, "pod-security.kubernetes.io/warn=restricted"])
+        .ok();
+    let all = rendered(cluster, CHARTS[0], &[]);
+    let dry = ["-n", "strict", "apply", "--dry-run=server", "-f", "-"];
+    let deployment: String = all.stdout.split("\n---").filter(|part| part.contains("\nkind: Deployment")).collect();
+    let deployment = deployment.replace("namespace: gmsa", "namespace: strict");
+    cluster.kubectl().args(dry).input(deployment).ok().never_says("would violate");
+}
