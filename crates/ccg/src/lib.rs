@@ -39,10 +39,10 @@ pub use error::{Cause, GuardError};
 pub use guard::{Guard, Options};
 pub use host::{Asker, HostKeytabs};
 pub use identity::{Account, Identity};
-pub use lease::{Folder, FolderError, Keytabs, Lease, Member, Owner, Term};
+pub use lease::{Folder, FolderError, Keytabs, Lease, Member, Owner, Readers, Term};
 pub use leases::{
     Added, BadLeaseId, Credentials, Domains, LeaseError, LeaseId, Leases, Limits, Peer, Places, Request, Standing,
-    Summary,
+    Summary, Workload,
 };
 pub use link::{Link, Step};
 pub use observer::{Fetch, Logged, Observer, Occasion};

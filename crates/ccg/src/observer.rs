@@ -6,7 +6,7 @@ use credspec::CredentialSpec;
 use dtyp::FileTime;
 use serde::Serialize;
 
-use crate::GuardError;
+use crate::{GuardError, Workload};
 
 /// Is told of every fetch, whatever came of it.
 pub trait Observer: Send + Sync {
@@ -32,6 +32,8 @@ pub struct Fetch<'a> {
     pub lease: &'a str,
     /// Who asked for the lease.
     pub asked_by: &'a str,
+    /// What the lease is for, when an orchestrator said.
+    pub workload: Option<&'a Workload>,
     /// Which spec, with its accounts and its plugin.
     pub spec: &'a CredentialSpec,
     /// With whose credentials, when the caller brought them.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ccg::{Credentials, Keytabs, LeaseId, Leases, Owner, Peer, Request};
+use ccg::{Credentials, Keytabs, LeaseId, Leases, Owner, Peer, Readers, Request};
 use tonic::Status;
 
 use crate::message::{fetcher, own};
@@ -11,7 +11,7 @@ use crate::status::status;
 /// Longer names and passwords than a directory has (credentials-fetcher's own limits).
 const LONGEST_NAME: usize = 104;
 const LONGEST_DOMAIN: usize = 253;
-const MOST_PRINCIPALS: usize = 64;
+pub(crate) const MOST_PRINCIPALS: usize = 64;
 
 /// Answers one caller.
 pub(crate) struct Api<'a> {
@@ -79,6 +79,9 @@ impl Api<'_> {
             asked.id = Some(lease_id(&id)?);
         }
         if let Some(own::Owner { uid, gid }) = owner {
+            if uid == u32::MAX || gid == u32::MAX {
+                return Err(Status::invalid_argument("owner must be a user and a group: 4294967295 is nobody"));
+            }
             asked.owner = Owner { uid, gid };
         }
         asked.keytabs = Keytabs { wanted: keytab || !service_principals.is_empty(), service_principals };
@@ -110,7 +113,16 @@ impl Api<'_> {
 
     fn request(&self, specs: Vec<String>, brought: Option<Credentials>) -> Request {
         let owner = Owner { uid: self.peer.uid, gid: self.peer.gid };
-        Request { peer: self.peer, id: None, specs, owner, keytabs: Keytabs::default(), brought }
+        Request {
+            peer: self.peer,
+            id: None,
+            specs,
+            owner,
+            readers: Readers::Owner,
+            workload: None,
+            keytabs: Keytabs::default(),
+            brought,
+        }
     }
 
     async fn lease(&self, request: Request) -> Result<fetcher::CreateKerberosLeaseResponse, Status> {
@@ -144,7 +156,7 @@ fn lease_id(text: &str) -> Result<LeaseId, Status> {
 }
 
 /// A name with a service class, as MS-ADTS 5.1.1.4 ("mutual authentication") has them.
-fn is_service_principal(name: &str) -> bool {
+pub(crate) fn is_service_principal(name: &str) -> bool {
     let plain = name.chars().all(|c| c.is_ascii_graphic() && c != '@' && c != '\\');
     plain && name.len() <= 256 && name.split('/').count() >= 2 && name.split('/').all(|part| !part.is_empty())
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use ccg::Fetch;
+use ccg::{Fetch, Workload};
 use dtyp::FileTime;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -20,6 +20,8 @@ struct Line<'a> {
     occasion: ccg::Occasion,
     lease: &'a str,
     asked_by: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workload: Option<&'a Workload>,
     /// Names the very text of the spec.
     credspec_sha256: String,
     accounts: Vec<String>,
@@ -32,6 +34,17 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     took_ms: f64,
+}
+
+/// A pod that was refused before anything was fetched.
+#[derive(Serialize)]
+struct Refused<'a> {
+    time: String,
+    occasion: &'static str,
+    workload: &'a Workload,
+    credspec: &'a str,
+    outcome: &'static str,
+    error: String,
 }
 
 impl<'a> Line<'a> {
@@ -50,6 +63,7 @@ impl<'a> Line<'a> {
             occasion: fetch.occasion,
             lease: fetch.lease,
             asked_by: fetch.asked_by,
+            workload: fetch.workload,
             credspec_sha256: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
             accounts: spec.accounts().into_iter().map(credspec::AccountName::sam_account_name).collect(),
             domain,
@@ -73,7 +87,16 @@ impl AuditFile {
     }
 
     pub(crate) fn record(&self, fetch: &Fetch<'_>, now: FileTime) {
-        let Ok(mut line) = serde_json::to_string(&Line::of(fetch, now)) else { return };
+        self.append(&Line::of(fetch, now));
+    }
+
+    pub(crate) fn refused(&self, workload: &Workload, credspec: &str, why: &dyn std::fmt::Display, now: FileTime) {
+        let (time, error) = (now.generalized(), why.to_string());
+        self.append(&Refused { time, occasion: "begin", workload, credspec, outcome: "refused", error });
+    }
+
+    fn append(&self, line: &impl Serialize) {
+        let Ok(mut line) = serde_json::to_string(line) else { return };
         line.push('\n');
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = file.write_all(line.as_bytes()) {

@@ -6,13 +6,14 @@
 //! only their own leases.
 //!
 //! In reading order: [`bind`] and [`serve`], the socket; [`message`], what is said over it (`proto/` has it as protocol buffers);
-//! [`Caller`], the other end; [`Watch`] with [`AuditFile`] and [`Metrics`]; [`oci`], what a container runtime's hooks do.
+//! [`Caller`], the other end; [`Watch`] with [`AuditFile`] and [`Metrics`]; [`oci`], what a container runtime's hooks do; [`csi`], what kubelet asks for pods.
 //!
-//! Follows gRPC over HTTP/2; the interface of AWS credentials-fetcher; the OCI runtime specification (hooks, state).
+//! Follows gRPC over HTTP/2; the interface of AWS credentials-fetcher; the OCI runtime specification (hooks, state); CSI 1.
 
 mod api;
 mod audit;
 mod caller;
+pub mod csi;
 pub mod message;
 mod metrics;
 pub mod oci;

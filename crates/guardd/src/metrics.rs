@@ -19,10 +19,18 @@ struct Labels {
     outcome: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Call {
+    call: &'static str,
+    /// gRPC's name of it.
+    code: String,
+}
+
 /// The figures, and how they are written.
 pub struct Metrics {
     registry: Registry,
     fetches: Family<Labels, Counter>,
+    volumes: Family<Call, Counter>,
     seconds: Histogram,
     held: Gauge,
     failing: Gauge,
@@ -35,9 +43,10 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("pando_guard");
         let (fetches, held, failing, expired) =
             (Family::default(), Gauge::default(), Gauge::default(), Gauge::default());
-        let soonest = Gauge::default();
+        let (soonest, volumes) = (Gauge::default(), Family::default());
         let seconds = Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]);
         registry.register("fetches", "Identities fetched, by occasion and by the link that broke", fetches.clone());
+        registry.register("volume_calls", "Calls of kubelet for pods' volumes, by gRPC code", volumes.clone());
         registry.register_with_unit("fetch", "How long a fetch took", Unit::Seconds, seconds.clone());
         registry.register("leases", "Leases that are held", held.clone());
         registry.register("leases_failing", "Leases whose last renewal failed", failing.clone());
@@ -48,7 +57,7 @@ impl Default for Metrics {
             Unit::Seconds,
             soonest.clone(),
         );
-        Self { registry, fetches, seconds, held, failing, expired, soonest }
+        Self { registry, fetches, volumes, seconds, held, failing, expired, soonest }
     }
 }
 
@@ -64,6 +73,10 @@ impl Metrics {
         };
         self.fetches.get_or_create(&Labels { occasion, outcome }).inc();
         self.seconds.observe(fetch.took.as_secs_f64());
+    }
+
+    pub(crate) fn volume(&self, call: &'static str, code: tonic::Code) {
+        self.volumes.get_or_create(&Call { call, code: format!("{code:?}") }).inc();
     }
 
     /// The text that Prometheus reads (OpenMetrics 1.0).

@@ -76,7 +76,7 @@ macro_rules! method {
 
 impl Service {
     async fn answer(self, request: http::Request<Body>) -> http::Response<Body> {
-        let peer = match self.peer(&request) {
+        let peer = match peer(&request, self.access) {
             Ok(peer) => peer,
             Err(status) => return status.into_http(),
         };
@@ -106,23 +106,24 @@ impl Service {
             _ => Status::unimplemented("there is no such method").into_http(),
         }
     }
-
-    fn peer(&self, request: &http::Request<Body>) -> Result<Peer, Status> {
-        let known = request.extensions().get::<UdsConnectInfo>().and_then(|info| info.peer_cred);
-        let known = known.ok_or_else(|| Status::unauthenticated("the system does not say who is calling"))?;
-        let peer = Peer { uid: known.uid(), gid: known.gid(), pid: known.pid() };
-        if self.access.admits(&peer) {
-            return Ok(peer);
-        }
-        tracing::warn!(%peer, "a caller was turned away");
-        Err(Status::permission_denied(format!(
-            "uid {} may not ask this guard; its administrator can let a group in",
-            peer.uid
-        )))
-    }
 }
 
-async fn unary<Q, A, F>(request: http::Request<Body>, call: impl Fn(Q) -> F) -> http::Response<Body>
+/// Who calls, if they may.
+pub(crate) fn peer(request: &http::Request<Body>, access: Access) -> Result<Peer, Status> {
+    let known = request.extensions().get::<UdsConnectInfo>().and_then(|info| info.peer_cred);
+    let known = known.ok_or_else(|| Status::unauthenticated("the system does not say who is calling"))?;
+    let peer = Peer { uid: known.uid(), gid: known.gid(), pid: known.pid() };
+    if access.admits(&peer) {
+        return Ok(peer);
+    }
+    tracing::warn!(%peer, "a caller was turned away");
+    Err(Status::permission_denied(format!(
+        "uid {} may not ask this guard; its administrator can let a group in",
+        peer.uid
+    )))
+}
+
+pub(crate) async fn unary<Q, A, F>(request: http::Request<Body>, call: impl Fn(Q) -> F) -> http::Response<Body>
 where
     Q: Message + Default + 'static,
     A: Message + Default + 'static,

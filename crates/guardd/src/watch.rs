@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ccg::{Fetch, Logged, Observer};
+use ccg::{Fetch, Logged, Observer, Workload};
 use dtyp::Clock;
 
 use crate::{AuditFile, Metrics};
@@ -19,6 +19,16 @@ impl Watch {
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, audit: Option<AuditFile>, metrics: Arc<Metrics>) -> Self {
         Self { clock, audit, metrics }
+    }
+}
+
+impl Watch {
+    /// A pod was refused before anything was fetched for it.
+    pub(crate) fn refused(&self, pod: &Workload, spec: &str, why: &dyn std::fmt::Display) {
+        tracing::warn!(%pod, service_account = pod.service_account, spec, error = %why, "no identity for a pod");
+        if let Some(audit) = &self.audit {
+            audit.refused(pod, spec, why, self.clock.now());
+        }
     }
 }
 

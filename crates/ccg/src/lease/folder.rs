@@ -4,6 +4,8 @@
 //! guard and can only be passed through; each account's folder and its files belong to the container's user alone. That user may do what
 //! it likes in there, so nothing is ever opened or changed by a path that goes through it: a file is written in the guard's folder, and
 //! moved to its place by folder handles that follow no links.
+//!
+//! Where it is mounted for its readers, nobody has to pass through the lease's own folder, and it is closed ([`Readers`]).
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -30,11 +32,50 @@ impl Owner {
     }
 }
 
+/// Who else reads what is in a folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Readers {
+    /// Nobody: the owner passes through the lease's folder to its own.
+    #[default]
+    Owner,
+    /// The owner's group, where an account's folder is mounted; there is no other way to it.
+    MountedForGroup,
+    /// Whoever gets to where an account's folder is mounted; there is no other way to it.
+    Mounted,
+}
+
+impl Readers {
+    fn files(self) -> Mode {
+        match self {
+            Self::Owner => Mode::RUSR | Mode::WUSR,
+            Self::MountedForGroup => Mode::RUSR | Mode::WUSR | Mode::RGRP,
+            Self::Mounted => Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH,
+        }
+    }
+
+    fn folders(self) -> Mode {
+        match self {
+            Self::Owner => Mode::RWXU,
+            Self::MountedForGroup => Mode::RWXU | Mode::RGRP | Mode::XGRP,
+            Self::Mounted => Mode::RWXU | Mode::RGRP | Mode::XGRP | Mode::ROTH | Mode::XOTH,
+        }
+    }
+
+    fn passage(self) -> Mode {
+        match self {
+            Self::Owner => PASSAGE,
+            Self::MountedForGroup | Self::Mounted => Mode::RWXU,
+        }
+    }
+}
+
 /// A folder for identities.
 #[derive(Clone, Debug)]
 pub struct Folder {
     path: PathBuf,
     owner: Owner,
+    readers: Readers,
 }
 
 /// What went wrong, where.
@@ -60,7 +101,14 @@ impl Folder {
     /// This folder, for this user.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, owner: Owner) -> Self {
-        Self { path: path.into(), owner }
+        Self { path: path.into(), owner, readers: Readers::Owner }
+    }
+
+    /// The same that others read too.
+    #[must_use]
+    pub fn for_readers(mut self, readers: Readers) -> Self {
+        self.readers = readers;
+        self
     }
 
     /// Where it is.
@@ -84,7 +132,7 @@ impl Folder {
         let made = accounts.iter().try_for_each(|name| self.make(name));
         let open = || {
             let handle = rustix::fs::openat(CWD, &self.path, DIRECTORY, Mode::empty())?;
-            rustix::fs::fchmod(&handle, PASSAGE)
+            rustix::fs::fchmod(&handle, self.readers.passage())
         };
         made.and_then(|()| open().map_err(at(&self.path))).inspect_err(|_| drop(self.remove()))
     }
@@ -99,12 +147,12 @@ impl Folder {
             let parent = rustix::fs::openat(CWD, &self.path, DIRECTORY, Mode::empty())?;
             rustix::fs::mkdirat(&parent, name, Mode::RWXU)?;
             let folder = rustix::fs::openat(&parent, name, DIRECTORY, Mode::empty())?;
-            self.give(&folder)
+            self.give(&folder, self.readers.folders())
         };
         make().map_err(at(&path))
     }
 
-    /// Puts a file into an account's folder (0600), in the place of an earlier one, in one step.
+    /// Puts a file into an account's folder (0600, unless others read it too), in the place of an earlier one, in one step.
     ///
     /// # Errors
     /// When it cannot be written; an earlier file stays as it was.
@@ -119,7 +167,7 @@ impl Folder {
             let file = rustix::fs::openat(&parent, &draft, flags, Mode::RUSR | Mode::WUSR)?;
             let written = std::fs::File::from(file.try_clone()?)
                 .write_all(bytes)
-                .and_then(|()| Ok(self.give(&file)?))
+                .and_then(|()| Ok(self.give(&file, self.readers.files())?))
                 .and_then(|()| Ok(rustix::fs::renameat(&parent, &draft, &folder, name)?));
             if written.is_err() {
                 let _ = rustix::fs::unlinkat(&parent, &draft, AtFlags::empty());
@@ -142,11 +190,13 @@ impl Folder {
         }
     }
 
-    fn give(&self, file: &impl std::os::fd::AsFd) -> Result<(), Errno> {
-        if self.owner == Owner::this_process() {
-            return Ok(());
+    fn give(&self, file: &impl std::os::fd::AsFd, mode: Mode) -> Result<(), Errno> {
+        if self.owner != Owner::this_process() {
+            let Owner { uid, gid } = self.owner;
+            rustix::fs::fchown(file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
         }
-        rustix::fs::fchown(file, Some(Uid::from_raw(self.owner.uid)), Some(Gid::from_raw(self.owner.gid)))
+        // Only after the owner: in no moment does another group read it.
+        rustix::fs::fchmod(file, mode)
     }
 }
 
@@ -201,6 +251,20 @@ mod tests {
             assert_eq!((meta.uid(), meta.gid()), (12_345, 54_321), "{}", path.display());
         }
         assert_eq!(folder.path().metadata().unwrap().uid(), 0, "the way to it stays the guard's");
+    }
+
+    #[test]
+    fn what_is_mounted_for_others_is_reached_in_no_other_way() {
+        let modes = |readers| {
+            let (_place, folder) = folder();
+            let folder = folder.for_readers(readers);
+            folder.create(&["webapp01"]).unwrap();
+            folder.put("webapp01", Folder::CCACHE, b"one").unwrap();
+            let account = folder.account("webapp01");
+            (mode(folder.path()), mode(&account), mode(&account.join("krb5cc")))
+        };
+        assert_eq!(modes(Readers::MountedForGroup), (0o700, 0o750, 0o640));
+        assert_eq!(modes(Readers::Mounted), (0o700, 0o755, 0o644));
     }
 
     #[test]

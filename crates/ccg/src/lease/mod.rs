@@ -11,9 +11,9 @@ use dtyp::{Clock, FileTime};
 use zeroize::Zeroizing;
 
 use crate::observer::{Fetch, Occasion};
-use crate::{Asker, Cause, Guard, GuardError, Identity, Observer, Step};
+use crate::{Asker, Cause, Guard, GuardError, Identity, Observer, Step, Workload};
 
-pub use folder::{Folder, FolderError, Owner};
+pub use folder::{Folder, FolderError, Owner, Readers};
 pub use term::Term;
 
 /// One credential spec of a lease, and where its domain is.
@@ -38,6 +38,7 @@ pub struct Keytabs {
 pub struct Lease {
     id: String,
     asked_by: String,
+    workload: Option<Workload>,
     guard: Guard,
     members: Vec<Member>,
     keytabs: Keytabs,
@@ -52,7 +53,14 @@ impl Lease {
     pub fn new(id: &str, asked_by: &str, guard: Guard, members: Vec<Member>, keytabs: Keytabs, folder: Folder) -> Self {
         let term = Term { fetched: FileTime(0), end: FileTime(0), password: FileTime(0) };
         let (id, asked_by) = (id.to_owned(), asked_by.to_owned());
-        Self { id, asked_by, guard, members, keytabs, folder, term, failures: 0 }
+        Self { id, asked_by, workload: None, guard, members, keytabs, folder, term, failures: 0 }
+    }
+
+    /// The same, for this workload: for the audit too.
+    #[must_use]
+    pub fn with_workload(mut self, workload: Option<Workload>) -> Self {
+        self.workload = workload;
+        self
     }
 
     /// The same whose files are there since an earlier life of the guard.
@@ -158,6 +166,7 @@ impl Lease {
                 occasion,
                 lease: &self.id,
                 asked_by: &self.asked_by,
+                workload: self.workload.as_ref(),
                 spec,
                 asker: asker.map(|asker| asker.name.to_string()),
                 broken: fetched.as_ref().err(),

@@ -35,7 +35,7 @@ pub enum LeaseError {
         most: usize,
     },
     /// Only the host's own programs know beforehand.
-    #[error("only root, and the guard's own user, may choose a lease's name")]
+    #[error("only root, and the guard's own user, may choose a lease's name, its readers and what it is for")]
     Name,
     /// Two accounts would share a folder.
     #[error("two of the credential specs are for an account named {0}: ask for two leases")]

@@ -9,6 +9,7 @@ mod id;
 mod keeper;
 mod peer;
 mod record;
+mod workload;
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -22,7 +23,7 @@ use secrecy::SecretString;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::{Asker, Folder, FolderError, Guard, GuardError, Keytabs, Lease, Member, Observer, Owner, Step};
+use crate::{Asker, Folder, FolderError, Guard, GuardError, Keytabs, Lease, Member, Observer, Owner, Readers, Step};
 
 pub use domains::Domains;
 pub use error::LeaseError;
@@ -31,6 +32,7 @@ pub use keeper::Standing;
 use keeper::{Keeper, Renew};
 pub use peer::Peer;
 use record::{Brought, Record};
+pub use workload::Workload;
 
 /// The most credential specs of one lease.
 pub(crate) const MOST_SPECS: usize = 16;
@@ -71,6 +73,10 @@ pub struct Request {
     pub specs: Vec<String>,
     /// Whose processes may use the identities.
     pub owner: Owner,
+    /// Who else. Only the trusted may say.
+    pub readers: Readers,
+    /// What it is for, as an orchestrator names it. Only the trusted may say.
+    pub workload: Option<Workload>,
     /// Whether keytabs are wanted.
     pub keytabs: Keytabs,
     /// Credentials to ask the directory with, instead of what the specs say. They are used once and not kept.
@@ -115,6 +121,8 @@ pub struct Summary {
     pub peer: Peer,
     /// Who may use it.
     pub owner: Owner,
+    /// What it is for, when an orchestrator said.
+    pub workload: Option<Workload>,
     /// Its accounts, as `webapp01$@CONTOSO.COM`.
     pub accounts: Vec<String>,
     /// Its folder.
@@ -221,7 +229,7 @@ impl Leases {
     /// Why not; nothing is left then.
     pub async fn add(&self, request: Request) -> Result<Added, LeaseError> {
         let members = self.check(&request)?;
-        let Request { peer, id, specs, owner, keytabs, brought } = request;
+        let Request { peer, id, specs, owner, readers, workload, keytabs, brought } = request;
         let id = id.unwrap_or_else(|| LeaseId::random(&SystemRandom));
         if self.held().contains_key(&id) {
             return Err(LeaseError::Exists(id));
@@ -234,8 +242,9 @@ impl Leases {
             }
             None => (None, None),
         };
+        let version = Record::VERSION;
         let mut record =
-            Record { version: Record::VERSION, id: id.clone(), peer, owner, keytabs, specs, brought, term };
+            Record { version, id: id.clone(), peer, owner, readers, workload, keytabs, specs, brought, term };
         let mut lease = self.lease(&record, members.clone());
         {
             // It is never closed.
@@ -275,7 +284,7 @@ impl Leases {
         if (owner.uid, owner.gid) != (uid, gid) {
             return Err(LeaseError::Owner { asking: uid, wanted: owner.uid });
         }
-        if request.id.is_some() {
+        if request.id.is_some() || request.workload.is_some() || request.readers != Readers::Owner {
             return Err(LeaseError::Name);
         }
         let most = self.inner.limits.leases_of_a_user;
@@ -285,8 +294,9 @@ impl Leases {
 
     fn lease(&self, record: &Record, members: Vec<Member>) -> Lease {
         let folder = Folder::new(self.inner.places.identities.join(record.id.as_str()), record.owner);
-        let (id, asked_by) = (record.id.as_str(), record.peer.to_string());
-        Lease::new(id, &asked_by, self.inner.guard.clone(), members, record.keytabs.clone(), folder)
+        let (id, asked_by, folder) = (record.id.as_str(), record.peer.to_string(), folder.for_readers(record.readers));
+        let lease = Lease::new(id, &asked_by, self.inner.guard.clone(), members, record.keytabs.clone(), folder);
+        lease.with_workload(record.workload.clone())
     }
 
     fn hold(&self, record: Record, members: Vec<Member>, lease: Lease) {
@@ -380,6 +390,15 @@ impl Leases {
         seen.map(|held| self.summary(held)).collect()
     }
 
+    /// The folder of a lease's default account, if there is this lease.
+    #[must_use]
+    pub fn folder(&self, id: &LeaseId) -> Option<PathBuf> {
+        let held = self.held();
+        let spec = &held.get(id)?.members.first()?.spec;
+        let account = spec.domain_join_config.machine_account_name.as_str();
+        Some(self.inner.places.identities.join(id.as_str()).join(account))
+    }
+
     /// How every lease stands.
     #[must_use]
     pub fn standings(&self) -> Vec<Standing> {
@@ -398,6 +417,7 @@ impl Leases {
             id: held.record.id.clone(),
             peer: held.record.peer,
             owner: held.record.owner,
+            workload: held.record.workload.clone(),
             accounts: principals.collect(),
             folder: self.inner.places.identities.join(held.record.id.as_str()),
             renewed_alone: held.record.brought.is_none(),

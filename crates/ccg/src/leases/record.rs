@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::LeaseId;
 use super::peer::Peer;
-use crate::{Keytabs, Owner, Term};
+use super::workload::Workload;
+use crate::{Keytabs, Owner, Readers, Term};
 
 /// Larger files are not ours.
 const LONGEST: u64 = 16 << 20;
@@ -21,6 +22,10 @@ pub(super) struct Record {
     pub id: LeaseId,
     pub peer: Peer,
     pub owner: Owner,
+    #[serde(default)]
+    pub readers: Readers,
+    #[serde(default)]
+    pub workload: Option<Workload>,
     pub keytabs: Keytabs,
     /// The credential specs, as they came.
     pub specs: Vec<String>,
