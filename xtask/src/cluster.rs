@@ -11,7 +11,7 @@ use crate::{ChoreError, Outcome, cache};
 /// What decides about the programs, in the Go module's folder. `tests/src/cluster` reads them too.
 const SOURCES: [&str; 3] = ["go.mod", "go.sum", "etcd/main.go"];
 
-fn module() -> PathBuf {
+pub fn module() -> PathBuf {
     root().join("tests/cluster/go")
 }
 
@@ -53,7 +53,7 @@ fn version(sources: &str) -> Result<String, ChoreError> {
 }
 
 /// Go is a prerequisite: what distributions package is older than Kubernetes wants.
-fn check_go() -> Outcome {
+pub fn check_go() -> Outcome {
     let missing = |what: String| {
         ChoreError::Missing(format!(
             "the tests run a real Kubernetes API server, and build it with Go 1.25 or newer; {what}. Install Go (https://go.dev/doc/install), \

@@ -7,6 +7,7 @@
 mod bench;
 mod cache;
 mod cluster;
+mod csi;
 mod fuzz;
 mod lint;
 mod packages;

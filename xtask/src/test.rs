@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::{Outcome, cluster, packages, process, python};
+use crate::{Outcome, cluster, csi, packages, process, python};
 
 /// Options of `cargo xtask test`.
 #[derive(Args)]
@@ -24,6 +24,7 @@ pub fn run(arguments: &TestArguments) -> Outcome {
         packages::ensure(packages::FOR_TESTS)?;
         python::ensure()?;
         cluster::ensure()?;
+        csi::ensure()?;
     }
     process::run(&mut process::cargo_with(["build", "--workspace", "--all-targets"]))?;
     let mut test = process::cargo_with(["test", "--workspace", "--no-fail-fast"]);
