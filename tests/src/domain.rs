@@ -139,8 +139,15 @@ impl Domain {
 
     /// `pando` at the domain's time, to be started by the caller.
     pub(crate) fn pando(&self) -> Command {
-        let mut command = Command::new(pando());
-        command.envs(self.clock.environment.clone());
+        self.pando_within(&[])
+    }
+
+    /// The same, started by another program that becomes it.
+    pub(crate) fn pando_within(&self, outer: &[&str]) -> Command {
+        let words: Vec<_> = outer.iter().map(AsRef::as_ref).chain([pando().as_os_str()]).collect();
+        let (program, arguments) = words.split_first().expect("pando is among them");
+        let mut command = Command::new(program);
+        command.args(arguments).envs(self.clock.environment.clone());
         command
     }
 

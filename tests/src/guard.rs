@@ -25,12 +25,17 @@ impl GuardService {
 
     /// The same with more flags.
     pub fn start_with(domain: &Domain, flags: &[&str]) -> Self {
+        Self::start_within(domain, &[], flags)
+    }
+
+    /// The same, started by another program that becomes it.
+    pub(crate) fn start_within(domain: &Domain, outer: &[&str], flags: &[&str]) -> Self {
         let folder = Self::folder(domain);
         let (ready, log) = (folder.join("ready.json"), folder.join("log"));
         let _ = std::fs::remove_file(&ready);
         let output = File::options().create(true).append(true).open(&log).expect("the log can be made");
         let mut process = domain
-            .pando()
+            .pando_within(outer)
             .args(["--log", "debug"])
             .args(Self::arguments(domain))
             .args(["--metrics", "127.0.0.1:0"])

@@ -24,6 +24,7 @@ mod status;
 mod watch;
 
 pub use audit::AuditFile;
+pub use ccg::Workload;
 pub use caller::{CallError, Caller};
 pub use metrics::Metrics;
 pub use scrape::Scrape;

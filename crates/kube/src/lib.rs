@@ -6,7 +6,7 @@
 //! privileged user reads. Secrets are read anew for each request: a changed password is what the next request returns.
 //!
 //! In reading order: [`AccountProvider`], with its [`Config`] and [`Limits`]; [`SecretSource`], where secrets come from, and
-//! [`SecretFolder`], which is one; [`Audit`], who asked for what.
+//! [`SecretFolder`], which is one; [`Audit`], who asked for what; [`PodSpecs`], what a node's guard asks for Linux pods.
 //!
 //! HTTP interface and folders are those of Rancher's account provider, so either side can be replaced on its own.
 
@@ -14,6 +14,7 @@ pub mod api;
 mod audit;
 mod cluster_secret;
 mod error;
+mod pods;
 mod provider;
 mod secret;
 pub mod webhook;
@@ -21,5 +22,6 @@ pub mod webhook;
 pub use audit::{Audit, AuditEvent, AuditLog, Outcome};
 pub use cluster_secret::ClusterSecret;
 pub use error::Error;
+pub use pods::PodSpecs;
 pub use provider::{AccountProvider, Config, Limits, Running};
 pub use secret::{Secret, SecretError, SecretFolder, SecretSource};

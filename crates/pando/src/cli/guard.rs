@@ -134,9 +134,36 @@ pub struct GuardRun {
     /// How many leases to keep at most.
     #[arg(long, value_name = "COUNT", default_value_t = 10_000)]
     pub max_leases: usize,
+    #[command(flatten)]
+    pub pods: GuardPods,
     /// Write a JSON object with the addresses in use to this file once all of them answer; `-` prints it.
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
+}
+
+/// Identities for the pods of a Kubernetes node.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Linux pods of a Kubernetes node")]
+pub struct GuardPods {
+    /// Serve kubelet too, as the CSI driver gmsa.pando.dev: pods with such a volume get the identity of the GMSACredentialSpec that it
+    /// names. Kubelet must see this socket at the same path: /var/lib/kubelet/plugins/gmsa.pando.dev/csi.sock.
+    #[arg(long, value_name = "FILE")]
+    pub csi_socket: Option<PathBuf>,
+    /// Where kubelet gets to know the driver: /var/lib/kubelet/plugins_registry/gmsa.pando.dev-reg.sock.
+    #[arg(long, value_name = "FILE", requires = "csi_socket")]
+    pub registration_socket: Option<PathBuf>,
+    /// Kubelet's folder, as kubelet names it. Nothing is mounted elsewhere.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/kubelet", requires = "csi_socket")]
+    pub kubelet_dir: PathBuf,
+    /// The name of this node; the host's name if not given.
+    #[arg(long, value_name = "NAME", requires = "csi_socket")]
+    pub node_name: Option<String>,
+    /// How to reach the cluster; as the service account of the pod that this runs in if not given.
+    #[arg(long, value_name = "FILE", requires = "csi_socket")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Refuse pods without an fsGroup. Otherwise their identity is readable for every process that gets to the volume.
+    #[arg(long, requires = "csi_socket")]
+    pub fs_group_required: bool,
 }
 
 #[derive(Args, Debug)]

@@ -3,6 +3,7 @@
 mod exec;
 mod hook;
 mod leases;
+mod pods;
 mod run;
 mod source;
 

@@ -1,7 +1,7 @@
 //! `pando guard run`: the guard as a service of a host.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use dtyp::{Clock, SystemClock};
 use guardd::{Access, AuditFile, Metrics, Scrape, Watch};
 use tokio::net::{TcpListener, UnixListener};
 
+use super::pods::Pods;
 use crate::cli::{GuardRun, resolver};
 use crate::commands::{Failed, announce, stopped};
 use crate::plugins;
@@ -20,7 +21,9 @@ pub async fn run(args: GuardRun) -> Result<ExitCode, Failed> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let metrics = Arc::new(Metrics::default());
     // The folder is made before the socket in it.
-    let leases = leases(&args, &clock, &metrics)?;
+    let watch = Arc::new(watch(&args, &clock, &metrics)?);
+    let leases = leases(&args, &clock, watch.clone())?;
+    let pods = Pods::prepare(&args, &leases, watch, &metrics).await?;
     let (socket, listener, access) = socket(&args).await?;
     let scrape = match args.metrics {
         Some(address) => Some(scrape(address).await?),
@@ -31,6 +34,7 @@ pub async fn run(args: GuardRun) -> Result<ExitCode, Failed> {
         args.ready_file.as_deref(),
         &serde_json::json!({
             "socket": socket,
+            "csi": args.pods.csi_socket.as_deref().map(display),
             "metrics": scraped.as_ref().map(SocketAddr::to_string),
             "leases": leases.standings().len(),
         }),
@@ -43,31 +47,49 @@ pub async fn run(args: GuardRun) -> Result<ExitCode, Failed> {
             None => std::future::pending().await,
         }
     };
+    let (stopping, stopped) = tokio::sync::watch::channel(false);
+    let stop = async {
+        stop.await;
+        stopping.send_replace(true);
+    };
+    let serving = async {
+        let kubelet = async {
+            match pods {
+                Some(pods) => pods.serve(stopped).await,
+                None => Ok(()),
+            }
+        };
+        tokio::try_join!(guardd::serve(listener, leases.clone(), access, stop), kubelet)
+    };
     tokio::select! {
-        served = guardd::serve(listener, leases.clone(), access, stop) => served?,
+        served = serving => drop(served?),
         scraped = scraping => scraped?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn leases(args: &GuardRun, clock: &Arc<dyn Clock>, metrics: &Arc<Metrics>) -> Result<Leases, Failed> {
+fn watch(args: &GuardRun, clock: &Arc<dyn Clock>, metrics: &Arc<Metrics>) -> Result<Watch, Failed> {
+    let audit = args.audit_log.as_deref().map(|path| {
+        AuditFile::open(path).map_err(|error| format!("the audit file {} cannot be opened: {error}", path.display()))
+    });
+    Ok(Watch::new(clock.clone(), audit.transpose()?, metrics.clone()))
+}
+
+fn leases(args: &GuardRun, clock: &Arc<dyn Clock>, observer: Arc<Watch>) -> Result<Leases, Failed> {
     let keytabs = HostKeytabs(args.host_keytab.clone());
     let domains = domains(args, &keytabs)?;
     let guard = Guard::new(plugins::registry(&args.host_dir, args.plugins.as_deref())?)
         .with_host_keytabs(keytabs)
         .with_options(Options { resolver: resolver(&args.dns), ..Options::default() });
-    let places = Places {
-        identities: args.krb_dir.clone().unwrap_or_else(|| args.run_dir.join("krb")),
-        records: args.run_dir.join("records"),
-    };
-    let audit = args.audit_log.as_deref().map(|path| {
-        AuditFile::open(path).map_err(|error| format!("the audit file {} cannot be opened: {error}", path.display()))
-    });
-    let observer = Arc::new(Watch::new(clock.clone(), audit.transpose()?, metrics.clone()));
+    let places = Places { identities: identities(args), records: args.run_dir.join("records") };
     let limits = Limits { leases: args.max_leases, ..Limits::default() };
     std::fs::create_dir_all(&args.run_dir)
         .map_err(|error| format!("the folder {} cannot be made: {error}", args.run_dir.display()))?;
     Ok(Leases::resume(guard, domains, places, limits, clock.clone(), observer)?)
+}
+
+pub(super) fn identities(args: &GuardRun) -> PathBuf {
+    args.krb_dir.clone().unwrap_or_else(|| args.run_dir.join("krb"))
 }
 
 /// The domains that were named, and those that the host has joined.
