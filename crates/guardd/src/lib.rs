@@ -24,8 +24,8 @@ mod status;
 mod watch;
 
 pub use audit::AuditFile;
-pub use ccg::Workload;
 pub use caller::{CallError, Caller};
+pub use ccg::Workload;
 pub use metrics::Metrics;
 pub use scrape::Scrape;
 pub use service::Access;

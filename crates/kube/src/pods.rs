@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use guardd::csi::{Cluster, DRIVER, Refusal, SpecAnswer};
 use guardd::Workload;
+use guardd::csi::{Cluster, DRIVER, Refusal, SpecAnswer};
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, UserInfo};
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use kube::api::{Api, PostParams};

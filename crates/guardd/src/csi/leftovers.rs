@@ -82,7 +82,8 @@ mod tests {
     #[test]
     fn mounts_of_identities_are_told_from_others() {
         let read = |source: &str| {
-            let line = format!("36 35 0:24 {source} /var/lib/k\\040x/pods/u/v/mount ro,nosuid shared:1 - tmpfs tmpfs rw");
+            let line =
+                format!("36 35 0:24 {source} /var/lib/k\\040x/pods/u/v/mount ro,nosuid shared:1 - tmpfs tmpfs rw");
             Mount::parse(&line, (0, 24))
         };
         let found = read("/pando-guard/krb/0123456789abcdef0123/webapp01").unwrap();

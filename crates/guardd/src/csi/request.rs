@@ -47,9 +47,13 @@ pub(super) enum BadRequest {
         "{0:?} is no attribute of this driver's volumes, which have credentialSpecName, keytab and servicePrincipals"
     )]
     UnknownAttribute(String),
-    #[error("servicePrincipals must be at most {MOST_PRINCIPALS} names such as HTTP/webapp01.contoso.com, separated by commas")]
+    #[error(
+        "servicePrincipals must be at most {MOST_PRINCIPALS} names such as HTTP/webapp01.contoso.com, separated by commas"
+    )]
     ServicePrincipals,
-    #[error("kubelet gives no token of the pod: the CSIDriver object of this driver must have tokenRequests: [{{audience: {0}}}]")]
+    #[error(
+        "kubelet gives no token of the pod: the CSIDriver object of this driver must have tokenRequests: [{{audience: {0}}}]"
+    )]
     NoToken(&'static str),
 }
 
@@ -129,10 +133,12 @@ fn group(capability: Option<VolumeCapability>) -> Result<Option<u32>, BadRequest
     match mount.volume_mount_group.as_str() {
         "" => Ok(None),
         // The last number means "no change" to the system.
-        text => match text.parse().ok().filter(|group| text.bytes().all(|c| c.is_ascii_digit()) && *group != u32::MAX) {
-            Some(group) => Ok(Some(group)),
-            None => Err(malformed("volume_mount_group", text)),
-        },
+        text => {
+            match text.parse().ok().filter(|group| text.bytes().all(|c| c.is_ascii_digit()) && *group != u32::MAX) {
+                Some(group) => Ok(Some(group)),
+                None => Err(malformed("volume_mount_group", text)),
+            }
+        }
     }
 }
 

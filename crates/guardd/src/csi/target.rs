@@ -14,8 +14,7 @@ use super::request::BadRequest;
 use super::view::View;
 
 const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-const BENEATH: ResolveFlags =
-    ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
+const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
 const LONGEST: usize = 4096;
 
 /// A path below kubelet's folder: `pods/UID/…/NAME`.
@@ -76,7 +75,8 @@ impl Targets {
         let kubelet = self.kubelet.to_str().map(|text| text.trim_end_matches('/'));
         let below = kubelet.and_then(|kubelet| path.strip_prefix(kubelet)?.strip_prefix('/'));
         let below = below.ok_or_else(|| bad("it is elsewhere"))?.trim_end_matches('/');
-        if path.len() > LONGEST || below.contains('\0') || below.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        if path.len() > LONGEST || below.contains('\0') || below.split('/').any(|part| matches!(part, "" | "." | ".."))
+        {
             return Err(bad("it is no plain path"));
         }
         match below.split('/').collect::<Vec<_>>()[..] {
