@@ -11,6 +11,7 @@
 //! A missing client fails its test: `cargo xtask test` installs them.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "only tests use this; failing is its job")]
 
+mod address;
 pub mod azure;
 mod binary;
 mod cache;

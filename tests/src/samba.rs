@@ -10,7 +10,6 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use dtyp::SystemClock;
@@ -18,7 +17,7 @@ use pki::{Authority, Purpose, Validity};
 use tempfile::TempDir;
 
 use crate::people::{ADMIN_PASSWORD, ALICE_PASSWORD, GUARD_PASSWORD};
-use crate::{Tool, binary};
+use crate::{Tool, address, binary};
 
 /// The naming context of Samba's domain.
 pub const FABRIKAM: &str = "DC=fabrikam,DC=test";
@@ -38,7 +37,7 @@ impl Samba {
     /// A fresh domain.
     pub fn start() -> Self {
         let folder = TempDir::new().expect("a temporary folder can be made");
-        let address = own_address();
+        let address = address::own();
         privileged("cp").args(["-r", "--sparse=always"]).arg(template()).arg(folder.path().join("samba")).ok();
         privileged("cp").arg("-r").arg(template().join("host.keytab")).arg(folder.path()).ok();
         privileged("chmod").args(["-R", "a+r"]).arg(folder.path().join("host.keytab")).ok();
@@ -137,16 +136,6 @@ fn privileged(program: &str) -> Tool {
         [] => Tool::new(program),
         [sudo, rest @ ..] => Tool::new(sudo).args(rest).arg(program),
     }
-}
-
-/// A loopback address that no other test has: Linux has sixteen million of them.
-fn own_address() -> Ipv4Addr {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed) % 32;
-    let [_, a, b, c] = std::process::id().to_be_bytes();
-    // Process IDs have 22 bits: 127.64.0.0 to 127.127.255.255 is theirs, and its neighbours' are counted through.
-    let [_, x, y, z] = ((u32::from(a & 0x3f) << 16 | u32::from(b) << 8 | u32::from(c)) ^ count << 17).to_be_bytes();
-    Ipv4Addr::new(127, 64 | x, y, z.clamp(1, 254))
 }
 
 /// The folder that every Samba domain starts as a copy of; provisioned once.

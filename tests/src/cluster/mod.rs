@@ -6,7 +6,7 @@
 mod supervised;
 mod webhook;
 
-use std::net::TcpListener;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use dtyp::SystemClock;
 use pki::{Authority, Purpose, Validity};
 use tempfile::TempDir;
 
-use crate::{Finished, Tool, cache};
+use crate::{Finished, Tool, address, cache};
 use supervised::Supervised;
 pub use webhook::{WebhookService, gmsa_credential_spec};
 
@@ -25,6 +25,9 @@ const SOURCES: &str = concat!(
     include_str!("../../cluster/go/go.sum"),
     include_str!("../../cluster/go/etcd/main.go")
 );
+/// On an address of the cluster's own.
+const PORT: u16 = 6443;
+const ETCD_PORT: u16 = 2379;
 /// The token of the cluster's administrator.
 const ADMIN_TOKEN: &str = "the-administrator-of-this-test";
 
@@ -32,8 +35,7 @@ const ADMIN_TOKEN: &str = "the-administrator-of-this-test";
 pub struct Cluster {
     api: Option<Supervised>,
     etcd: Supervised,
-    etcd_port: u16,
-    port: u16,
+    address: Ipv4Addr,
     folder: PathBuf,
     /// Removes the folder; the shared one's is removed by who watches over its etcd.
     _folder: Option<TempDir>,
@@ -54,12 +56,12 @@ impl Cluster {
     }
 
     fn start_in(folder: PathBuf, removing: Option<TempDir>) -> Self {
-        write_credentials(&folder);
-        let (etcd_port, port) = (free_port(), free_port());
-        write_kubeconfig(&folder.join("admin.kubeconfig"), &folder, port, ADMIN_TOKEN);
+        let address = address::own();
+        write_credentials(&folder, address);
+        write_kubeconfig(&folder.join("admin.kubeconfig"), &folder, address, ADMIN_TOKEN);
         let forget = removing.is_none().then_some(folder.as_path());
-        let client = format!("http://127.0.0.1:{etcd_port}");
-        let peer = format!("http://127.0.0.1:{}", free_port());
+        let client = format!("http://{address}:{ETCD_PORT}");
+        let peer = format!("http://{address}:{}", ETCD_PORT + 1);
         let etcd = Supervised::start(
             program("etcd").arg("--data-dir").arg(folder.join("etcd")).args([
                 "--unsafe-no-fsync",
@@ -73,7 +75,7 @@ impl Cluster {
             &folder.join("etcd.log"),
             forget,
         );
-        let mut cluster = Self { api: None, etcd, etcd_port, port, folder, _folder: removing };
+        let mut cluster = Self { api: None, etcd, address, folder, _folder: removing };
         cluster.start_api();
         cluster
     }
@@ -82,9 +84,9 @@ impl Cluster {
     pub fn start_api(&mut self) {
         let file = |name: &str| self.folder.join(name).display().to_string();
         let arguments = [
-            "--bind-address=127.0.0.1".to_owned(),
-            format!("--secure-port={}", self.port),
-            format!("--etcd-servers=http://127.0.0.1:{}", self.etcd_port),
+            format!("--bind-address={}", self.address),
+            format!("--secure-port={PORT}"),
+            format!("--etcd-servers=http://{}:{ETCD_PORT}", self.address),
             format!("--tls-cert-file={}", file("api.pem")),
             format!("--tls-private-key-file={}", file("api.key")),
             format!("--token-auth-file={}", file("tokens.csv")),
@@ -123,9 +125,14 @@ impl Cluster {
         self.folder.join(name)
     }
 
+    /// The loopback address that nobody else has.
+    pub fn address(&self) -> Ipv4Addr {
+        self.address
+    }
+
     /// Where the API server answers.
     pub fn url(&self) -> String {
-        format!("https://127.0.0.1:{}", self.port)
+        format!("https://{}:{PORT}", self.address)
     }
 
     /// The certificate of the authority that the API server's hangs from.
@@ -177,7 +184,7 @@ impl Cluster {
     pub fn kubeconfig_of(&self, namespace: &str, account: &str) -> PathBuf {
         let token = self.kubectl().args(["-n", namespace, "create", "token", account]).ok();
         let path = self.path(&format!("{namespace}-{account}.kubeconfig"));
-        write_kubeconfig(&path, &self.folder, self.port, token.stdout.trim());
+        write_kubeconfig(&path, &self.folder, self.address, token.stdout.trim());
         path
     }
 }
@@ -187,16 +194,10 @@ fn program(name: &str) -> Tool {
     Tool::new(cache::folder("cluster", "made-from", SOURCES).join(name))
 }
 
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port can be had");
-    listener.local_addr().expect("it has an address").port()
-}
-
-fn write_credentials(folder: &Path) {
+fn write_credentials(folder: &Path, address: Ipv4Addr) {
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("a file can be written");
     let authority = Authority::create("Kubernetes", Validity::DAY, &SystemClock).expect("an authority");
-    let names = ["127.0.0.1", "localhost", "kubernetes.default.svc"];
+    let names = [address.to_string(), "kubernetes.default.svc".to_owned()];
     let api = authority.issue(&Purpose::server(names), Validity::DAY, &SystemClock).expect("a certificate");
     // Any key will do: service accounts' tokens are signed with it and nothing else.
     let accounts = authority.issue(&Purpose::client("tokens"), Validity::DAY, &SystemClock).expect("a key");
@@ -208,11 +209,11 @@ fn write_credentials(folder: &Path) {
     write("tokens.csv", &format!("{ADMIN_TOKEN},admin,admin,\"system:masters\"\n"));
 }
 
-fn write_kubeconfig(path: &Path, folder: &Path, port: u16, token: &str) {
+fn write_kubeconfig(path: &Path, folder: &Path, address: Ipv4Addr, token: &str) {
     let ca = folder.join("ca.pem").display().to_string();
     let text = format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: test\n\
-         clusters: [{{name: test, cluster: {{server: 'https://127.0.0.1:{port}', certificate-authority: '{ca}'}}}}]\n\
+         clusters: [{{name: test, cluster: {{server: 'https://{address}:{PORT}', certificate-authority: '{ca}'}}}}]\n\
          users: [{{name: test, user: {{token: '{token}'}}}}]\n\
          contexts: [{{name: test, context: {{cluster: test, user: test}}}}]\n"
     );

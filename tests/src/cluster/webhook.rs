@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::Cluster;
 use super::supervised::Supervised;
-use super::{Cluster, free_port};
 use crate::{Tool, pando};
 
 /// A running webhook.
@@ -21,24 +21,30 @@ impl WebhookService {
     /// The release, and its namespace.
     pub const RELEASE: &str = "gmsa-webhook";
 
-    /// The chart, whose API server calls `127.0.0.1`, and the webhook there.
+    /// The chart, whose API server calls its own address, and the webhook there.
     pub fn install(cluster: &Cluster) -> Self {
-        let port = free_port();
+        let address = format!("{}:8443", cluster.address());
         let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/pando-gmsa-webhook");
         let name = Self::RELEASE;
         let install = cluster.helm().args(["install", name, chart, "--namespace", name, "--create-namespace"]);
-        install.args(["--set", &format!("webhook.url=https://127.0.0.1:{port}"), "--set", "viewerRole=true"]).ok();
-        Self::start(cluster, port)
+        install.args(["--set", &format!("webhook.url=https://{address}"), "--set", "viewerRole=true"]).ok();
+        Self::start(cluster, &address)
     }
 
-    fn start(cluster: &Cluster, port: u16) -> Self {
+    fn start(cluster: &Cluster, address: &str) -> Self {
         let name = Self::RELEASE;
         let (ready, log) = (cluster.path("webhook.json"), cluster.path("webhook.log"));
         let _ = std::fs::remove_file(&ready);
         let program = Tool::new(pando())
-            .args(["--log", "info", "webhook", "run", "--listen", &format!("127.0.0.1:{port}")])
+            .args(["--log", "info", "webhook", "run", "--listen", address])
             .args(["--probes", "127.0.0.1:0", "--namespace", name, "--secret", "gmsa-webhook-tls", "--service", name])
-            .args(["--also-called", "127.0.0.1", "--configuration", &format!("{name}-{name}"), "--kubeconfig"])
+            .args([
+                "--also-called",
+                &cluster.address().to_string(),
+                "--configuration",
+                &format!("{name}-{name}"),
+                "--kubeconfig",
+            ])
             .arg(cluster.kubeconfig_of(name, name))
             .arg("--ready-file")
             .arg(&ready);

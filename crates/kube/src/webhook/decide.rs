@@ -182,6 +182,10 @@ impl<L: Lookups> Decider<L> {
             "" => "default",
             name => name,
         };
+        // Anybody who reaches the port can send a review, and this becomes part of an address.
+        if review.namespace.parse::<credspec::Namespace>().is_err() {
+            return Err(Denial::Pod(format!("{} is no namespace", go::quoted(&review.namespace))));
+        }
         let who = ServiceAccount { namespace: review.namespace.clone(), name: account.to_owned() };
         match self.lookups.may_use(&who, spec).await {
             Verdict::Allowed => Ok(()),

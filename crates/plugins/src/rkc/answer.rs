@@ -117,7 +117,7 @@ mod tests {
         }
 
         #[test]
-        fn any_credentials_survive(username in "[^\\p{C}]{1,20}", password in "[^\0]{1,40}", domain in "[a-z.]{1,20}") {
+        fn any_credentials_survive(username in "[^\\p{C}\\p{Zl}\\p{Zp}]{1,20}", password in "[^\0]{1,40}", domain in "[a-z.]{1,20}") {
             let body = serde_json::json!({"username": username, "password": password, "domainName": domain}).to_string();
             if password != "System.Security.SecureString" {
                 let answer = parse(body.as_bytes()).unwrap();

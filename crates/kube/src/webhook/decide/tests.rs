@@ -333,6 +333,20 @@ async fn what_is_no_question_about_a_pod_is_refused() {
     assert_eq!(said(&review("UPDATE", "", &pod(), &json!([]))).await.0, 400);
 }
 
+/// The port is open to the whole cluster, so a review may be anybody's.
+#[tokio::test]
+async fn a_namespace_that_leads_elsewhere_is_never_asked_about() {
+    let pod = with("/spec", json!({ "gmsaCredentialSpecName": "webapp01" }));
+    for namespace in ["", "shop/../kube-system", "../..", "shop?x=y", "Shop", "sh op", "shop\n", &"x".repeat(64)] {
+        let mut review = created(&pod);
+        namespace.clone_into(&mut review.namespace);
+        let decider = decider();
+        assert_eq!(decider.mutate(&review).await.unwrap_err().code(), 400, "{namespace}");
+        assert_eq!(decider.validate(&review).await.unwrap_err().code(), 400, "{namespace}");
+        assert!(decider.lookups.asked.lock().unwrap().is_empty());
+    }
+}
+
 #[test]
 fn answers_are_of_the_first_version_and_repeat_the_question() {
     let refused = answer("7", &Err(Denial::NoSpec("x".into())));
