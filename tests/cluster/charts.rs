@@ -7,6 +7,8 @@ use pando_tests::{Cluster, Finished, Tool, pando};
 
 const CHARTS: [&str; 2] = ["pando-gmsa-webhook", "rancher-gmsa-account-provider"];
 
+const GUARD: &str = "pando-guard";
+
 /// What an account provider's release is told.
 const ACCOUNT: &str = "\
 impersonationAccount: {username: svc-guard, password: Watches-the-containers-5}
@@ -27,6 +29,31 @@ fn helm(cluster: &Cluster, words: &[&str], name: &str) -> Tool {
 fn rendered(cluster: &Cluster, name: &str, sets: &[&str]) -> Finished {
     let tool = helm(cluster, &["template", "release"], name).args(["--namespace", "gmsa", "--kube-version", "1.35"]);
     sets.iter().fold(tool, |tool, set| tool.args(["--set", set])).run()
+}
+
+/// It does not guess whose identities it may fetch.
+#[test]
+fn the_guards_chart_wants_a_domain_and_renders_with_every_switch() {
+    let cluster = Cluster::shared();
+    let domain = "domains={contoso.com}";
+    helm(cluster, &["lint", "--strict", "--set", domain], GUARD).ok();
+    assert!(chart(GUARD).join("README.md").is_file());
+    rendered(cluster, GUARD, &[]).says("name the domains whose gMSAs pods may be");
+    for (switch, said) in [
+        ("domains={contoso.com\\,kdc=10.0.0.5}", "--domain=contoso.com,kdc=10.0.0.5"),
+        ("dns={10.0.0.53:53}", "--dns=10.0.0.53:53"),
+        ("fsGroupRequired=true", "--fs-group-required"),
+        ("kubeletDir=/data/kubelet", "--csi-socket=/data/kubelet/plugins/gmsa.pando.dev/csi.sock"),
+        ("metrics=127.0.0.1:9477", "--metrics=127.0.0.1:9477"),
+        ("nodeSelector.a=b", "a: b"),
+        ("global.cattle.systemDefaultRegistry=registry.example", "registry.example/pando:"),
+    ] {
+        let finished = rendered(cluster, GUARD, &[domain, switch]);
+        assert_eq!(finished.code, Some(0), "{switch}: {finished}");
+        finished.says(said);
+    }
+    rendered(cluster, GUARD, &[domain, "auditLog="]).never_says("--audit-log");
+    rendered(cluster, GUARD, &["domains={-x y}"]).says("does not match pattern");
 }
 
 #[test]

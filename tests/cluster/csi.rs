@@ -10,28 +10,14 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use pando_tests::chain::{AccountProvider, credential_spec};
-use pando_tests::{Cluster, Domain, GuardService, KubePod, Node};
+use pando_tests::{Cluster, Domain, GuardService, KubePod, Node, WebhookService};
 use serde_json::{Value, json};
 
 /// The resource.
 const RESOURCE: &str = include_str!("../../charts/pando-gmsa-webhook/crds/gmsacredentialspecs.yaml");
 
-/// What the guard of a node may do in its cluster, and who may use `webapp01`.
+/// Who may use `webapp01`.
 const ROLES: &str = "
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {name: pando-guard}
-rules:
-- {apiGroups: [authentication.k8s.io], resources: [tokenreviews], verbs: [create]}
-- {apiGroups: [authorization.k8s.io], resources: [subjectaccessreviews], verbs: [create]}
-- {apiGroups: [windows.k8s.io], resources: [gmsacredentialspecs], verbs: [get]}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: pando-guard}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: pando-guard}
-subjects: [{kind: ServiceAccount, namespace: guard, name: guard}]
----
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata: {name: use-webapp01}
@@ -49,8 +35,9 @@ subjects: [{kind: ServiceAccount, namespace: shop, name: web}]
 fn prepare(cluster: &Cluster) -> PathBuf {
     cluster.apply(RESOURCE);
     cluster.kubectl().args(["wait", "--for=condition=Established", "crd/gmsacredentialspecs.windows.k8s.io"]).ok();
-    cluster.namespace("guard");
-    cluster.service_account("guard", "guard");
+    let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/pando-guard");
+    let install = cluster.helm().args(["install", "pando-guard", chart, "--namespace", "guard", "--create-namespace"]);
+    install.args(["--set", "domains={contoso.com}"]).ok();
     cluster.namespace("shop");
     cluster.service_account("shop", "web");
     cluster.apply(ROLES);
@@ -63,7 +50,7 @@ fn prepare(cluster: &Cluster) -> PathBuf {
         "credspec": contents,
     });
     cluster.apply(spec.to_string());
-    cluster.kubeconfig_of("guard", "guard")
+    cluster.kubeconfig_of("guard", "pando-guard")
 }
 
 /// The cluster of all tests that do not stop it, and the guard's kubeconfig.
@@ -165,6 +152,71 @@ fn a_pod_has_its_identity_while_it_has_the_volume() {
     let metrics = guard.metrics();
     assert!(metrics.contains(r#"pando_guard_volume_calls_total{call="publish",code="Ok"} 2"#), "{metrics}");
     assert!(!guard.log().contains(&web.token) && !format!("{audit:?}").contains(&web.token), "tokens are not written");
+}
+
+/// From the annotation to the ticket: what the webhook writes is what the guard understands.
+#[test]
+fn a_pod_that_names_its_spec_gets_the_identity_by_the_webhook_and_the_guard() {
+    let domain = Domain::start();
+    let _provider = AccountProvider::start(&domain);
+    let (node, guard) = node(&domain, &[]);
+    let _webhook = WebhookService::install(shop().0);
+    let (web, made) = KubePod::create_as(
+        shop().0,
+        &json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {
+                "namespace": "shop", "name": "named",
+                "annotations": { "gmsa.pando.dev/credential-spec": "webapp01" },
+            },
+            "spec": {
+                "os": { "name": "linux" }, "serviceAccountName": "web",
+                "containers": [{ "name": "web", "image": "web" }],
+            },
+        }),
+    );
+    let volumes = made["spec"]["volumes"].as_array().expect("there are volumes");
+    let volume = volumes.iter().find(|volume| volume["csi"]["driver"] == "gmsa.pando.dev").expect("the guard's");
+    let container = &made["spec"]["containers"][0];
+    assert!(container["env"].to_string().contains("FILE:/run/pando/identity/krb5cc"), "{container:#}");
+    let mut publication = node.publication(&web, "");
+    for (name, value) in volume["csi"]["volumeAttributes"].as_object().expect("it has attributes") {
+        publication["volume_context"][name] = value.clone();
+    }
+    ok(&node.publish(&publication));
+    let said = node.container(&domain, &web, "12345", "").sh(&who(&domain));
+    assert!(said.contains(r"u:CONTOSO\webapp01$"), "{said}");
+    ok(&node.unpublish(&publication));
+    nothing_is_left(&node, &guard);
+}
+
+/// What the chart gives the guard's service account is enough, as the other tests show, and no more.
+#[test]
+fn the_guards_service_account_reads_specs_and_nothing_else() {
+    let (cluster, kubeconfig) = shop();
+    let may = |words: &[&str]| {
+        let asked = cluster.kubectl_with(kubeconfig).args(["auth", "can-i"]).args(words).run();
+        asked.stdout.trim() == "yes"
+    };
+    assert!(may(&["get", "gmsacredentialspecs.windows.k8s.io"]));
+    for (verb, resource) in [
+        ("list", "gmsacredentialspecs.windows.k8s.io"),
+        ("use", "gmsacredentialspecs.windows.k8s.io"),
+        ("create", "gmsacredentialspecs.windows.k8s.io"),
+        ("get", "pods"),
+        ("get", "secrets"),
+        ("create", "serviceaccounts/token"),
+        ("impersonate", "serviceaccounts"),
+        ("get", "nodes"),
+    ] {
+        assert!(!may(&[verb, resource, "--all-namespaces"]), "{verb} {resource}");
+    }
+    let driver = cluster.kubectl().args(["get", "csidriver", "gmsa.pando.dev", "-o", "jsonpath={.spec}"]).ok().stdout;
+    let driver: Value = serde_json::from_str(&driver).expect("it is JSON");
+    assert_eq!(
+        (&driver["podInfoOnMount"], &driver["tokenRequests"][0]["audience"]),
+        (&json!(true), &json!("gmsa.pando.dev"))
+    );
 }
 
 #[test]

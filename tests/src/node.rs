@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::{Cluster, Domain, Finished, GuardService, Tool, cache};
+use crate::{Cluster, Domain, GuardService, Tool, cache};
 
 /// What the programs were made from: `xtask/src/csi.rs` has the same list.
 const SOURCES: &str = concat!(include_str!("../cluster/csi/go.mod"), include_str!("../cluster/csi/go.sum"));
@@ -211,14 +211,21 @@ impl KubePod {
             "apiVersion": "v1", "kind": "Pod", "metadata": { "namespace": namespace, "name": name },
             "spec": { "serviceAccountName": account, "containers": [{ "name": "web", "image": "web" }] },
         });
-        cluster.apply(pod.to_string());
-        let kubectl = || cluster.kubectl().args(["-n", namespace]);
-        let uid = kubectl().args(["get", "pod", name, "-o", "jsonpath={.metadata.uid}"]).ok().stdout;
-        let bound = ["create", "token", account, "--bound-object-kind=Pod", "--audience=gmsa.pando.dev"];
-        let token: Finished = kubectl().args(bound).args(["--bound-object-name", name]).ok();
-        let text = |text: &str| text.to_owned();
-        let token = token.stdout.trim().to_owned();
-        Self { namespace: text(namespace), name: text(name), account: text(account), uid, token }
+        Self::create_as(cluster, &pod).0
+    }
+
+    /// Creates this pod, and gives what the API server has made of it.
+    #[track_caller]
+    pub fn create_as(cluster: &Cluster, pod: &Value) -> (Self, Value) {
+        let made = cluster.kubectl().args(["create", "-o", "json", "-f", "-"]).input(pod.to_string()).ok();
+        let made: Value = serde_json::from_str(&made.stdout).expect("it is JSON");
+        let text = |pointer: &str| made.pointer(pointer).and_then(Value::as_str).expect("it is there").to_owned();
+        let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
+        let (account, uid) = (text("/spec/serviceAccountName"), text("/metadata/uid"));
+        let kubectl =
+            cluster.kubectl().args(["-n", &namespace, "create", "token", &account, "--bound-object-kind=Pod"]);
+        let token = kubectl.args(["--audience=gmsa.pando.dev", "--bound-object-name", &name]).ok();
+        (Self { namespace, name, account, uid, token: token.stdout.trim().to_owned() }, made)
     }
 }
 
