@@ -319,6 +319,12 @@ fn volumes_outlive_the_guard_and_what_nobody_uses_is_taken_down() {
     assert!(mounted.len() == 1 && mounted[0].contains(&pods[0].uid), "{mounted:?}\n{}", guard.log());
     assert_eq!(container.sh("cksum < /run/pando/identity/krb5cc"), before);
     ok(&node.publish(&staying));
+    guard.ask("leases").ok().says("pod shop/staying");
+    // Stopped in order, it says goodbye to kubelet, and mounts stay.
+    guard.stop();
+    assert!(!node.path("reg.sock").exists() && !node.path("csi/csi.sock").exists());
+    assert_eq!(container.sh("cksum < /run/pando/identity/krb5cc"), before);
+    let guard = node.guard(&domain, &shop().1, &[]);
     assert_eq!(guard.leases().len(), 1);
     for publication in [&staying, &leaving, &forgotten] {
         ok(&node.unpublish(publication));

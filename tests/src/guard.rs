@@ -122,6 +122,13 @@ impl GuardService {
         }
     }
 
+    /// Ends it as a service manager would (SIGTERM).
+    pub fn stop(mut self) {
+        Tool::new("kill").args(["-TERM", &self.process.id().to_string()]).ok();
+        let ended = self.process.wait().expect("the guard can be waited for");
+        assert!(ended.success(), "{ended}: {}", self.log());
+    }
+
     /// Ends it as a crash would (SIGKILL).
     pub fn kill(mut self) {
         self.process.kill().expect("the guard can be killed");

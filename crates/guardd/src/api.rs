@@ -101,6 +101,7 @@ impl Api<'_> {
             failures: lease.standing.failures,
             error: lease.standing.error.unwrap_or_default(),
             renewed_by_guard: lease.renewed_alone,
+            pod: lease.workload.map(|pod| pod.to_string()).unwrap_or_default(),
         });
         Ok(own::ListResponse { leases: leases.collect() })
     }

@@ -157,6 +157,8 @@ pub mod own {
         pub error: String,
         #[prost(bool, tag = "10")]
         pub renewed_by_guard: bool,
+        #[prost(string, tag = "11")]
+        pub pod: String,
     }
 
     #[derive(Clone, PartialEq, Message)]

@@ -79,6 +79,13 @@ fn plain(field: &str) -> String {
 mod tests {
     use super::*;
 
+    proptest::proptest! {
+        #[test]
+        fn any_line_is_read_or_passed_over(line in "(36 35 0:24 )?\\PC{0,80}") {
+            let _ = Mount::parse(&line, (0, 24));
+        }
+    }
+
     #[test]
     fn mounts_of_identities_are_told_from_others() {
         let read = |source: &str| {

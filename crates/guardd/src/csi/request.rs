@@ -327,6 +327,19 @@ mod tests {
         assert!(parse(request).unwrap_err().to_string().contains("block"));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn what_is_taken_from_a_pod_is_a_plain_name(spec in "[a-zA-Z0-9./_-]{0,20}", names in "[A-Za-z0-9/@.,\\\\ -]{0,40}") {
+            let mut request = request();
+            request.volume_context.insert("credentialSpecName".into(), spec.clone());
+            request.volume_context.insert("servicePrincipals".into(), names);
+            if let Ok(Publication { volume, .. }) = parse(request) {
+                proptest::prop_assert!(!volume.spec.contains(['/', '_']) && volume.spec == spec.to_lowercase());
+                proptest::prop_assert!(volume.keytabs.service_principals.iter().all(|name| !name.contains([',', '@', ' '])));
+            }
+        }
+    }
+
     #[test]
     fn the_group_that_means_no_change_is_no_group() {
         for bad in ["4294967295", "-1", "+5", "4294967296", "users"] {

@@ -203,6 +203,17 @@ mod tests {
         assert!(targets.parse(&format!("/var/lib/kubelet/pods/u/{}", "a".repeat(4096))).is_err());
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_kubelet_sends_stays_below_the_pods(path in "(/k/pods/)?[a-z./~\0 -]{0,60}") {
+            if let Ok(target) = Targets::new("/k").parse(&path) {
+                let parts: Vec<_> = target.0.split('/').collect();
+                proptest::prop_assert!(parts.len() >= 3 && parts[0] == "pods" && parts[1] == target.pod());
+                proptest::prop_assert!(parts.iter().all(|part| !matches!(*part, "" | "." | "..")));
+            }
+        }
+    }
+
     #[test]
     fn links_on_the_way_are_not_followed() {
         let place = tempfile::tempdir().unwrap();

@@ -48,11 +48,12 @@ pub async fn list(args: GuardLeases) -> Result<ExitCode, Failed> {
     } else {
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
-        table.set_header(["LEASE", "ACCOUNTS", "FOR UID", "TICKETS UNTIL", "RENEWALS"]);
+        table.set_header(["LEASE", "ACCOUNTS", "FOR", "TICKETS UNTIL", "RENEWALS"]);
         for lease in &leases {
-            let uid = lease.owner.map_or(0, |owner| owner.uid);
+            let user = lease.owner.map_or(0, |owner| owner.uid);
+            let whom = if lease.pod.is_empty() { format!("uid {user}") } else { format!("pod {}", lease.pod) };
             let accounts = lease.accounts.join("\n");
-            table.add_row([lease.lease_id.clone(), accounts, uid.to_string(), time(lease.ends), renewals(lease)]);
+            table.add_row([lease.lease_id.clone(), accounts, whom, time(lease.ends), renewals(lease)]);
         }
         terminal::say(table);
     }
@@ -80,6 +81,7 @@ fn json(lease: &Lease) -> serde_json::Value {
         "folder": lease.folder,
         "uid": lease.owner.map(|owner| owner.uid),
         "gid": lease.owner.map(|owner| owner.gid),
+        "pod": (!lease.pod.is_empty()).then_some(&lease.pod),
         "asked_by_uid": lease.asked_by_uid,
         "fetched": time(lease.fetched),
         "ends": time(lease.ends),
