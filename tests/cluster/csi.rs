@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use pando_tests::chain::{AccountProvider, credential_spec};
-use pando_tests::{Cluster, Domain, GuardService, KubePod, Node, WebhookService};
+use pando_tests::{Cluster, Domain, GuardService, KubePod, Node, Tool, WebhookService};
 use serde_json::{Value, json};
 
 /// The resource.
@@ -132,7 +132,7 @@ fn a_pod_has_its_identity_while_it_has_the_volume() {
     let options = node.sh("findmnt -n -o OPTIONS -T $1").arg("sh").arg(node.target(&web)).ok();
     options.says("ro,nosuid,nodev,noexec");
     let lease = guard.krb().join(guard.leases()[0]["lease"].as_str().expect("a name"));
-    let passing = pando_tests::Tool::new("ls").arg(lease).within("setpriv", &["--reuid", "54321", "--clear-groups"]);
+    let passing = Tool::new("ls").arg(lease).within("setpriv", &["--reuid", "54321", "--clear-groups"]);
     passing.fails(2).says("Permission denied");
 
     let changed = json!({ "credentialSpecName": "missing" });
@@ -231,12 +231,11 @@ fn without_a_group_whoever_gets_to_the_volume_reads_it_unless_the_node_wants_one
     assert!(said.contains(r"u:CONTOSO\webapp01$"), "{said}");
     // On the node itself, nobody else gets to it.
     let file = node.target(&web).join("krb5cc");
-    let other = pando_tests::Tool::new("cat")
-        .arg(&file)
-        .within("setpriv", &["--reuid", "54321", "--clear-groups", "--regid", "54321"]);
+    let other =
+        Tool::new("cat").arg(&file).within("setpriv", &["--reuid", "54321", "--clear-groups", "--regid", "54321"]);
     node.tool(other).fails(1).says("Permission denied");
     let lease = guard.krb().join(guard.leases()[0]["lease"].as_str().expect("a name")).join("webapp01/krb5cc");
-    let other = pando_tests::Tool::new("cat").arg(lease).within("setpriv", &["--reuid", "54321", "--clear-groups"]);
+    let other = Tool::new("cat").arg(lease).within("setpriv", &["--reuid", "54321", "--clear-groups"]);
     node.tool(other).fails(1).says("Permission denied");
     ok(&node.unpublish(&publication));
     guard.kill();
@@ -362,6 +361,32 @@ fn a_running_container_sees_the_renewed_identity_and_no_outage_between() {
     assert_ne!(before, after, "{}", guard.log());
     // The first one's programs live a month ago; and faketime works for root alone in there.
     let said = node.container(&domain, &web, "0", "").sh(&who(&domain));
+    assert!(said.contains(r"u:CONTOSO\webapp01$"), "{said}");
+    ok(&node.unpublish(&publication));
+    nothing_is_left(&node, &guard);
+}
+
+#[test]
+fn what_kubelet_gave_up_waiting_for_is_done_when_it_asks_again() {
+    let domain = Domain::start();
+    let _provider = AccountProvider::start(&domain);
+    let (node, guard) = node(&domain, &[]);
+    let web = pod("waiting", "web");
+    let publication = node.publication(&web, "webapp01");
+    let signal = |name: &str| Tool::new("kill").args([name, &domain.pid().to_string()]).ok();
+    node.sh("mkdir -p -m 750 $(dirname $1)").arg("sh").arg(node.target(&web)).ok();
+    signal("-STOP");
+    let waited = node.call_within("csi.v1.Node/NodePublishVolume", &publication, 1);
+    signal("-CONT");
+    refused(&waited, "DEADLINE_EXCEEDED", "");
+    let mut again = node.publish(&publication);
+    // The guard may just be noticing.
+    while again["code"] == "ABORTED" {
+        again = node.publish(&publication);
+    }
+    ok(&again);
+    assert_eq!(guard.leases().len(), 1);
+    let said = node.container(&domain, &web, "12345", "").sh(&who(&domain));
     assert!(said.contains(r"u:CONTOSO\webapp01$"), "{said}");
     ok(&node.unpublish(&publication));
     nothing_is_left(&node, &guard);

@@ -1,4 +1,4 @@
-"""One gRPC call as kubelet makes it: kubelet.py INTERFACES SOCKET PACKAGE.Service/Method < request.json
+"""One gRPC call as kubelet makes it: kubelet.py INTERFACES SOCKET PACKAGE.Service/Method SECONDS < request.json
 
 The messages are made by protoc from the published interfaces. Prints {"code", "details", "answer"}.
 """
@@ -12,7 +12,7 @@ import tempfile
 import grpc
 from google.protobuf import descriptor_pb2, json_format, timestamp_pb2, wrappers_pb2
 
-INTERFACES, SOCKET, METHOD = sys.argv[1:4]
+INTERFACES, SOCKET, METHOD, SECONDS = sys.argv[1:5]
 NAME = "csi" if METHOD.startswith("csi.") else "pluginregistration"
 
 with tempfile.TemporaryDirectory() as out:
@@ -34,7 +34,7 @@ request = json_format.ParseDict(json.load(sys.stdin), question())
 with grpc.insecure_channel(f"unix:{SOCKET}") as channel:
     call = channel.unary_unary(f"/{METHOD}", question.SerializeToString, answer.FromString)
     try:
-        got = json_format.MessageToDict(call(request, timeout=120), preserving_proto_field_name=True)
+        got = json_format.MessageToDict(call(request, timeout=int(SECONDS)), preserving_proto_field_name=True)
         print(json.dumps({"code": "OK", "details": "", "answer": got}))
     except grpc.RpcError as error:
         print(json.dumps({"code": error.code().name, "details": error.details(), "answer": {}}))

@@ -134,12 +134,18 @@ impl Node {
 
     /// A call of kubelet, in the messages of the published interface. It gives the `code`, the `details` and the `answer`.
     pub fn call(&self, method: &str, request: &Value) -> Value {
+        // Kubelet's own patience.
+        self.call_within(method, request, 120)
+    }
+
+    /// The same, given up after so many seconds.
+    pub fn call_within(&self, method: &str, request: &Value, seconds: u32) -> Value {
         let socket = if method.starts_with("csi.") { "csi/csi.sock" } else { "reg.sock" };
         let called = Tool::new("/usr/bin/python3")
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("cluster/kubelet.py"))
             .arg(cache::folder("csi", "made-from", SOURCES))
             .arg(self.path(socket))
-            .arg(method)
+            .args([method, &seconds.to_string()])
             .input(request.to_string())
             .ok();
         serde_json::from_str(&called.stdout).expect("it says what it was told")
