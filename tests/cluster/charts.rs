@@ -71,6 +71,7 @@ fn every_chart_is_clean_and_renders_with_every_switch() {
         ("pando-gmsa-webhook", "podDisruptionBudget.enabled=false"),
         ("pando-gmsa-webhook", "podDisruptionBudget.maxUnavailable=1"),
         ("pando-gmsa-webhook", "randomHostname=true"),
+        ("pando-gmsa-webhook", "events=false"),
         ("pando-gmsa-webhook", "nodeSelector.a=b"),
         ("pando-gmsa-webhook", "priorityClassName=system-cluster-critical"),
         ("pando-gmsa-webhook", "global.systemDefaultRegistry=registry.example"),

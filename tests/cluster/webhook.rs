@@ -7,6 +7,7 @@
 )]
 
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use pando_tests::{Cluster, Finished, Tool, WebhookService, gmsa_credential_spec};
 use serde_json::{Value, json};
@@ -258,6 +259,50 @@ fn what_is_no_review_gets_todays_answers() {
     assert_eq!(answer["response"]["status"]["message"], "expected a Pod object, got a Deployment");
 }
 
+/// Nobody reads the answer that a controller gets; people look at Events.
+#[test]
+fn what_was_refused_is_told_where_people_look() {
+    let events = |about: &str| -> Vec<Value> {
+        let got = shop().kubectl(&["get", "events.events.k8s.io", "-o", "json"]).ok();
+        let list: Value = serde_json::from_str(&got.stdout).expect("it is JSON");
+        let all = list["items"].as_array().expect("it is a list").iter();
+        all.filter(|event| event["regarding"]["name"] == about).cloned().collect()
+    };
+    let await_event = |about: &str, note: &str| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let found = events(about);
+            if let Some(event) = found.iter().find(|event| event["note"] == note) {
+                return event.clone();
+            }
+            assert!(Instant::now() < deadline, "{found:#?}\n{}", shop().webhook.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    shop().cluster.service_account("shop", "watched");
+    let named = |name: &str| with(pod(name, "watched"), "/spec", json!({ "gmsaCredentialSpecName": "webapp01" }));
+    let text = "service account \"watched\" is not authorized to `use` GMSA cred spec \"webapp01\"";
+    // A trial leaves no trace, which the Event of what comes after it proves.
+    let trial =
+        shop().cluster.kubectl().args(["create", "--dry-run=server", "-f", "-"]).input(named("trial").to_string());
+    assert_ne!(trial.run().code, Some(0));
+    shop().refused(&named("alone"), text);
+    let event = await_event("watched", &format!("pod \"alone\" is not admitted: {text}"));
+    assert_eq!(
+        (&event["reason"], &event["regarding"]["kind"]),
+        (&json!("GMSANotAuthorized"), &json!("ServiceAccount"))
+    );
+    assert!(!events("watched").iter().any(|event| event.to_string().contains("trial")));
+
+    let mut owned = named("owned");
+    owned["metadata"]["ownerReferences"] = json!([
+        { "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-7", "uid": "244818ae-87ac-4fcd-92ec-e79e5252348a", "controller": true },
+    ]);
+    shop().refused(&owned, text);
+    let event = await_event("web-7", &format!("pod \"owned\" is not admitted: {text}"));
+    assert_eq!(event["regarding"]["kind"], "ReplicaSet");
+}
+
 #[test]
 fn the_webhook_may_do_what_it_must_and_nothing_else() {
     let cluster = shop().cluster;
@@ -270,6 +315,7 @@ fn the_webhook_may_do_what_it_must_and_nothing_else() {
     let with = |words: &[&'static str]| -> Vec<&'static str> { words.iter().copied().chain(own).collect() };
     assert!(may(&["list", "gmsacredentialspecs.windows.k8s.io"]));
     assert!(may(&with(&["update", "secret/gmsa-webhook-tls"])));
+    assert!(may(&["create", "events.events.k8s.io", "-n", "shop"]));
     for denied in [
         vec!["create", "gmsacredentialspecs.windows.k8s.io"],
         vec!["use", "gmsacredentialspecs.windows.k8s.io"],
@@ -278,6 +324,7 @@ fn the_webhook_may_do_what_it_must_and_nothing_else() {
         with(&["delete", "secret/gmsa-webhook-tls"]),
         vec!["get", "secrets", "-n", "shop"],
         vec!["get", "pods", "-n", "shop"],
+        vec!["get", "events.events.k8s.io", "-n", "shop"],
         vec!["patch", "mutatingwebhookconfiguration/other"],
         vec!["delete", "mutatingwebhookconfiguration/gmsa-webhook-gmsa-webhook"],
         vec!["create", "pods", "-n", "shop"],

@@ -39,6 +39,7 @@ impl WebhookService {
             .args(["--log", "info", "webhook", "run", "--listen", address])
             .args(["--probes", "127.0.0.1:0", "--namespace", name, "--secret", "gmsa-webhook-tls", "--service", name])
             .args([
+                "--events",
                 "--also-called",
                 &cluster.address().to_string(),
                 "--configuration",

@@ -121,3 +121,6 @@ fn question(who: &ServiceAccount, spec: &str) -> LocalSubjectAccessReview {
         status: None,
     }
 }
+
+#[cfg(test)]
+mod tests;

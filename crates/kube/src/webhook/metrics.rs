@@ -1,9 +1,12 @@
 //! What the webhook tells Prometheus.
 
+use std::time::Duration;
+
 use prometheus_client::encoding::{EncodeLabelSet, text::encode};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -13,10 +16,19 @@ struct Labels {
     code: u16,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Path {
+    path: &'static str,
+}
+
+/// Seconds. An admission should take few milliseconds; after ten seconds the API server gives up.
+const STEPS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
+
 /// The figures.
 pub(super) struct Metrics {
     registry: Registry,
     reviews: Family<Labels, Counter>,
+    seconds: Family<Path, Histogram, fn() -> Histogram>,
     certificates_failing: Gauge,
 }
 
@@ -25,14 +37,18 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("pando_webhook");
         let (reviews, certificates_failing) = (Family::default(), Gauge::default());
         registry.register("reviews", "Pods reviewed, by path and by the code of the answer", reviews.clone());
+        let seconds: Family<Path, Histogram, fn() -> Histogram> =
+            Family::new_with_constructor(|| Histogram::new(STEPS));
+        registry.register("review_seconds", "How long a review took, its body's way included", seconds.clone());
         let help = "Rounds in a row in which the certificate could not be looked after";
         registry.register("certificates_failing", help, certificates_failing.clone());
-        Self { registry, reviews, certificates_failing }
+        Self { registry, reviews, seconds, certificates_failing }
     }
 }
 
 impl Metrics {
-    pub(super) fn answered(&self, path: &'static str, code: Option<u16>) {
+    pub(super) fn answered(&self, path: &'static str, code: Option<u16>, took: Duration) {
+        self.seconds.get_or_create(&Path { path }).observe(took.as_secs_f64());
         self.reviews.get_or_create(&Labels { path, code: code.unwrap_or(200) }).inc();
     }
 

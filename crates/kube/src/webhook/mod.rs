@@ -12,6 +12,7 @@
 mod certificates;
 mod decide;
 mod denial;
+mod events;
 mod go;
 mod linux;
 mod lookups;
@@ -34,6 +35,7 @@ pub use certificates::{Certificates, Own};
 use certificates::{Keeper, ROUND};
 pub use decide::{Decider, Lookups, ServiceAccount, Verdict};
 pub use denial::Denial;
+use events::Events;
 pub use linux::{ANNOTATION, DRIVER, INSIDE};
 pub use lookups::ClusterLookups;
 use metrics::Metrics;
@@ -52,6 +54,8 @@ pub struct WebhookConfig {
     pub certificates: Certificates,
     /// Whether pods with an identity get a host name of their own.
     pub random_hostname: bool,
+    /// Who says in Events what was refused: the name of this replica. Nobody if not given.
+    pub events: Option<String>,
 }
 
 /// Why the webhook does not run, or cannot look after its certificate.
@@ -106,13 +110,14 @@ impl Webhook {
         let mut keeper = Keeper::new(config.certificates, client.clone(), Arc::clone(&clock));
         let mut tls = (*pki::server_config(&keeper.round().await?, ClientAuth::None)?).clone();
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let events = config.events.map(|instance| Events::start(client.clone(), Arc::clone(&clock), instance));
         let decider = Decider {
             lookups: ClusterLookups::start(client, clock),
             random_hostname: config.random_hostname,
             random: Arc::new(SystemRandom),
         };
         let (stop, stopped) = watch::channel(());
-        let service = Arc::new(Service { decider, metrics: Arc::clone(&metrics) });
+        let service = Arc::new(Service { decider, metrics: Arc::clone(&metrics), events });
         let serving = tokio::spawn(server::serve(listener, Arc::new(tls), server::router(service), stopped));
         let mut others = vec![tokio::spawn(keep(keeper, Arc::clone(&metrics)))];
         let mut probes = None;

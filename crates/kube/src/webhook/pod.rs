@@ -23,7 +23,23 @@ pub(super) struct Metadata {
     #[serde(deserialize_with = "or_nothing")]
     pub(super) name: String,
     #[serde(deserialize_with = "or_nothing")]
+    pub(super) generate_name: String,
+    #[serde(deserialize_with = "or_nothing")]
     pub(super) annotations: BTreeMap<String, String>,
+    #[serde(deserialize_with = "or_nothing")]
+    owner_references: Vec<Owner>,
+}
+
+/// What a pod belongs to.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Owner {
+    pub(super) api_version: String,
+    pub(super) kind: String,
+    pub(super) name: String,
+    pub(super) uid: String,
+    #[serde(deserialize_with = "or_nothing")]
+    controller: bool,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -124,6 +140,19 @@ impl fmt::Display for Site<'_> {
 }
 
 impl Pod {
+    /// What makes it, and makes it again.
+    pub(super) fn controller(&self) -> Option<&Owner> {
+        self.metadata.owner_references.iter().find(|owner| owner.controller)
+    }
+
+    /// The name of its service account, with what the API server fills in where it is asked to.
+    pub(super) fn service_account(&self) -> &str {
+        match self.spec.service_account_name.as_str() {
+            "" => "default",
+            name => name,
+        }
+    }
+
     /// The pod itself, then its containers of all kinds in their order.
     pub(super) fn sites(&self) -> impl Iterator<Item = Site<'_>> {
         let whole = Site {

@@ -23,6 +23,9 @@ pub struct Review {
     /// `CREATE`, `UPDATE`, ...
     #[serde(default)]
     pub operation: String,
+    /// Whether nothing comes of it.
+    #[serde(default)]
+    pub dry_run: bool,
     #[serde(default)]
     object: Value,
     #[serde(default)]

@@ -1,7 +1,7 @@
 //! The webhook's HTTPS server: paths, methods and codes of today's webhook, every dimension bounded.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::to_bytes;
@@ -15,6 +15,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use serde_json::json;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -23,6 +24,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::Denial;
 use super::decide::{Decider, Lookups};
+use super::events::Events;
 use super::metrics::Metrics;
 use super::review::{Review, answer};
 
@@ -36,6 +38,7 @@ const MOST_CONNECTIONS: usize = 1_024;
 pub(super) struct Service<L> {
     pub(super) decider: Decider<L>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) events: Option<Events>,
 }
 
 pub(super) fn router<L: Lookups + 'static>(service: Arc<Service<L>>) -> Router {
@@ -48,6 +51,7 @@ pub(super) fn router<L: Lookups + 'static>(service: Arc<Service<L>>) -> Router {
 }
 
 async fn mutate<L: Lookups>(State(service): State<Arc<Service<L>>>, request: Request) -> Response {
+    let asked = Instant::now();
     let review = match body(request).await {
         Ok(body) => Review::parse(&body),
         Err(refused) => return refused,
@@ -56,11 +60,12 @@ async fn mutate<L: Lookups>(State(service): State<Arc<Service<L>>>, request: Req
         Ok(review) => (review.uid.as_str(), service.decider.mutate(review).await),
         Err(denial) => ("", Err(denial.clone())),
     };
-    service.say("mutate", review.as_ref().ok(), result.as_ref().err());
+    service.say("mutate", asked, review.as_ref().ok(), result.as_ref().err());
     Json(answer(uid, &result)).into_response()
 }
 
 async fn validate<L: Lookups>(State(service): State<Arc<Service<L>>>, request: Request) -> Response {
+    let asked = Instant::now();
     let review = match body(request).await {
         Ok(body) => Review::parse(&body),
         Err(refused) => return refused,
@@ -69,7 +74,7 @@ async fn validate<L: Lookups>(State(service): State<Arc<Service<L>>>, request: R
         Ok(review) => (review.uid.as_str(), service.decider.validate(review).await.map(|()| Vec::new())),
         Err(denial) => ("", Err(denial.clone())),
     };
-    service.say("validate", review.as_ref().ok(), result.as_ref().err());
+    service.say("validate", asked, review.as_ref().ok(), result.as_ref().err());
     Json(answer(uid, &result)).into_response()
 }
 
@@ -89,9 +94,12 @@ async fn body(request: Request) -> Result<axum::body::Bytes, Response> {
 }
 
 impl<L> Service<L> {
-    /// One line for each refusal, and a figure for each answer. Of the pod there is only where it would be, never what is in it.
-    fn say(&self, path: &'static str, review: Option<&Review>, denial: Option<&Denial>) {
-        self.metrics.answered(path, denial.map(Denial::code));
+    /// One line and one Event for each refusal, and figures for each answer. Of the pod there is only where it would be, never what is in it.
+    fn say(&self, path: &'static str, asked: Instant, review: Option<&Review>, denial: Option<&Denial>) {
+        self.metrics.answered(path, denial.map(Denial::code), asked.elapsed());
+        if let (Some(events), Some(review), Some(denial)) = (&self.events, review, denial) {
+            events.refused(review, denial);
+        }
         if let Some(denial) = denial {
             let namespace = review.map(|review| review.namespace.as_str()).unwrap_or_default();
             tracing::info!(path, namespace, code = denial.code(), reason = %denial, "a pod is not admitted");
@@ -141,7 +149,12 @@ async fn accept(
     Ok((listener.accept().await?.0, place))
 }
 
-async fn connection(stream: TcpStream, acceptor: TlsAcceptor, pages: Router, mut stopped: watch::Receiver<()>) {
+async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    acceptor: TlsAcceptor,
+    pages: Router,
+    mut stopped: watch::Receiver<()>,
+) {
     let Ok(Ok(stream)) = timeout(PATIENCE, acceptor.accept(stream)).await else { return };
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(64 << 10).max_headers(64);
@@ -180,3 +193,6 @@ pub(super) async fn serve_probes(listener: TcpListener, metrics: Arc<Metrics>) -
     let pages = Router::new().route("/metrics", any(text)).route("/readyz", any(ready)).route("/livez", any(ready));
     axum::serve(listener, pages.with_state::<()>(())).await
 }
+
+#[cfg(test)]
+mod tests;

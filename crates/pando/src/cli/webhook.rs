@@ -60,6 +60,9 @@ pub struct WebhookRun {
     /// Give each pod that has an identity and no host name a random one.
     #[arg(long, env = "RANDOM_HOSTNAME")]
     pub random_hostname: bool,
+    /// Say in Events what was refused; its service account needs create on events.
+    #[arg(long)]
+    pub events: bool,
     /// How to reach the cluster; the pod's service account if not given.
     #[arg(long, value_name = "FILE", env = "KUBECONFIG")]
     pub kubeconfig: Option<PathBuf>,

@@ -41,5 +41,9 @@ fn config(args: &WebhookRun) -> Result<WebhookConfig, Failed> {
         }
         _ => return Err("say where the certificate is: --tls-cert and --tls-key, or --secret and --service".into()),
     };
-    Ok(WebhookConfig { listen, probes: args.probes, certificates, random_hostname: args.random_hostname })
+    // A pod's host name is the pod's name.
+    let replica =
+        || std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "webhook".to_owned());
+    let events = args.events.then(|| replica().chars().take(63).collect());
+    Ok(WebhookConfig { listen, probes: args.probes, certificates, random_hostname: args.random_hostname, events })
 }

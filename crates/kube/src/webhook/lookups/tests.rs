@@ -1,0 +1,124 @@
+//! An API server that is well, slow, busy or broken.
+
+use std::future::pending;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Json, Response};
+use dtyp::ManualClock;
+use serde_json::json;
+
+use super::*;
+
+/// How it answers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mood {
+    Says { allowed: bool, denied: bool },
+    Status(u16),
+    Nonsense,
+    Silent,
+}
+
+struct Site {
+    lookups: ClusterLookups,
+    clock: Arc<ManualClock>,
+    reviews: Arc<AtomicUsize>,
+}
+
+fn site(mood: Mood) -> Site {
+    let reviews = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&reviews);
+    let answer = move |method: Method| {
+        if method == Method::POST {
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+        answer(mood, method)
+    };
+    let clock = Arc::new(ManualClock::new(FileTime::from_unix(1_800_000_000, 0)));
+    let client = Client::new(Router::<()>::new().fallback(answer), "default");
+    Site { lookups: ClusterLookups::start(client, Arc::clone(&clock) as Arc<dyn Clock>), clock, reviews }
+}
+
+async fn answer(mood: Mood, method: Method) -> Response {
+    match mood {
+        Mood::Silent => pending().await,
+        Mood::Nonsense => "[".into_response(),
+        Mood::Status(code) => {
+            let status = json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "no", "reason": "x", "code": code });
+            (StatusCode::from_u16(code).unwrap(), Json(status)).into_response()
+        }
+        Mood::Says { allowed, denied } if method == Method::POST => {
+            let status = json!({ "allowed": allowed, "denied": denied, "reason": "a rule" });
+            Json(json!({ "kind": "LocalSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "metadata": {}, "spec": {}, "status": status }))
+                .into_response()
+        }
+        Mood::Says { .. } => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+impl Site {
+    async fn may_use(&self, spec: &str) -> Verdict {
+        let who = ServiceAccount { namespace: "shop".into(), name: "app".into() };
+        self.lookups.may_use(&who, spec).await
+    }
+
+    fn reviews(&self) -> usize {
+        self.reviews.load(Ordering::SeqCst)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_server_that_is_slow_busy_or_broken_allows_nothing_and_says_what_it_said() {
+    for (mood, text) in [
+        (Mood::Status(403), "no"),
+        (Mood::Status(429), "no"),
+        (Mood::Status(500), "no"),
+        (Mood::Status(503), "no"),
+        (Mood::Nonsense, "deserializing"),
+        (Mood::Silent, "did not answer in time"),
+    ] {
+        let site = site(mood);
+        let Verdict::Denied(reason) = site.may_use("webapp01").await else { panic!("{text} is no allowance") };
+        assert!(reason.contains(text), "{reason}");
+        let error = site.lookups.spec("webapp01").await.unwrap_err();
+        assert!(error.contains(text), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_allowance_is_remembered_for_five_seconds_and_for_that_spec_alone() {
+    let site = site(Mood::Says { allowed: true, denied: false });
+    for _ in 0..3 {
+        assert_eq!(site.may_use("webapp01").await, Verdict::Allowed);
+    }
+    assert_eq!(site.reviews(), 1);
+    assert_eq!(site.may_use("webapp02").await, Verdict::Allowed);
+    assert_eq!(site.reviews(), 2);
+    site.clock.advance(REMEMBERED);
+    assert_eq!(site.may_use("webapp01").await, Verdict::Allowed);
+    assert_eq!(site.reviews(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_asked_for_again_each_time_and_outweighs_an_allowance() {
+    for allowed in [false, true] {
+        let site = site(Mood::Says { allowed, denied: true });
+        for times in 1..=3 {
+            assert_eq!(site.may_use("webapp01").await, Verdict::Denied("a rule".into()));
+            assert_eq!(site.reviews(), times);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_remembered_has_a_bound() {
+    let site = site(Mood::Says { allowed: true, denied: false });
+    for number in 0..MOST_REMEMBERED + 10 {
+        site.may_use(&format!("spec-{number}")).await;
+    }
+    assert_eq!(site.lookups.allowed.lock().unwrap().len(), MOST_REMEMBERED);
+    site.clock.advance(REMEMBERED);
+    site.may_use("one-more").await;
+    assert_eq!(site.lookups.allowed.lock().unwrap().len(), 1);
+}

@@ -1,0 +1,188 @@
+//! Slow senders, certificates that change under load, and the end: connections in memory, on a clock that only moves when nothing else does.
+
+use std::path::Path;
+
+use dtyp::{Clock, ManualClock, SystemRandom};
+use pki::{Authority, ClientAuth, Purpose, Roots, Validity};
+use rustls_pki_types::ServerName;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::*;
+use crate::webhook::certificates::{Certificates, Keeper};
+use crate::webhook::{ServiceAccount, Verdict};
+
+struct NoCluster;
+
+impl Lookups for NoCluster {
+    async fn may_use(&self, _: &ServiceAccount, _: &str) -> Verdict {
+        Verdict::Denied(String::new())
+    }
+
+    async fn spec(&self, _: &str) -> Result<Option<Value>, String> {
+        Ok(None)
+    }
+}
+
+/// A webhook whose certificate lies in a folder as the kubelet mounts Secrets: links to a link that is exchanged.
+struct Site {
+    folder: tempfile::TempDir,
+    clock: Arc<ManualClock>,
+    keeper: Keeper,
+    roots: Roots,
+    acceptor: TlsAcceptor,
+    pages: Router,
+    stop: watch::Sender<()>,
+}
+
+fn issue(folder: &Path, generation: usize, clock: &dyn Clock) -> Roots {
+    let authority = Authority::create("test", Validity::DAYS_90, clock).unwrap();
+    let identity = authority.issue(&Purpose::server(["webhook"]), Validity::DAYS_90, clock).unwrap();
+    let data = folder.join(format!("..{generation}"));
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("tls.crt"), identity.chain_pem()).unwrap();
+    std::fs::write(data.join("tls.key"), identity.key_pem()).unwrap();
+    let link = folder.join("..data_tmp");
+    std::os::unix::fs::symlink(&data, &link).unwrap();
+    std::fs::rename(link, folder.join("..data")).unwrap();
+    authority.roots()
+}
+
+async fn site() -> Site {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::new(dtyp::SystemClock.now()));
+    let roots = issue(folder.path(), 0, clock.as_ref());
+    for name in ["tls.crt", "tls.key"] {
+        std::os::unix::fs::symlink(Path::new("..data").join(name), folder.path().join(name)).unwrap();
+    }
+    let files = Certificates::Files { certificate: folder.path().join("tls.crt"), key: folder.path().join("tls.key") };
+    let nobody = crate::api::Client::new(Router::<()>::new(), "default");
+    let mut keeper = Keeper::new(files, nobody, Arc::clone(&clock) as Arc<dyn Clock>);
+    let tls = pki::server_config(&keeper.round().await.unwrap(), ClientAuth::None).unwrap();
+    let decider = Decider { lookups: NoCluster, random_hostname: false, random: Arc::new(SystemRandom) };
+    let pages = router(Arc::new(Service { decider, metrics: Arc::new(Metrics::default()), events: None }));
+    Site { folder, clock, keeper, roots, acceptor: TlsAcceptor::from(tls), pages, stop: watch::channel(()).0 }
+}
+
+impl Site {
+    /// The sender's end of a connection that the webhook serves.
+    fn connect(&self) -> DuplexStream {
+        let (ours, theirs) = duplex(64 << 10);
+        tokio::spawn(connection(theirs, self.acceptor.clone(), self.pages.clone(), self.stop.subscribe()));
+        ours
+    }
+
+    async fn call(&self, roots: &Roots) -> std::io::Result<TlsStream<DuplexStream>> {
+        let connector = TlsConnector::from(pki::client_config(roots, None).unwrap());
+        connector.connect(ServerName::try_from("webhook").unwrap(), self.connect()).await
+    }
+}
+
+const HEAD: &str = "POST /validate HTTP/1.1\r\nhost: webhook\r\ncontent-type: application/json\r\n";
+
+fn body(uid: &str) -> String {
+    json!({ "request": { "uid": uid, "kind": { "kind": "Pod" }, "operation": "CREATE", "object": {} } }).to_string()
+}
+
+/// What comes back, up to the end of a JSON object.
+async fn answered(stream: &mut TlsStream<DuplexStream>) -> String {
+    let mut text = Vec::new();
+    while !text.ends_with(b"}}") {
+        let mut more = [0; 4_096];
+        let read = stream.read(&mut more).await.unwrap();
+        assert_ne!(read, 0, "the connection ended in the midst of {}", String::from_utf8_lossy(&text));
+        text.extend_from_slice(&more[..read]);
+    }
+    String::from_utf8(text).unwrap()
+}
+
+async fn asked(stream: &mut TlsStream<DuplexStream>, uid: &str) {
+    let body = body(uid);
+    stream.write_all(format!("{HEAD}content-length: {}\r\n\r\n{body}", body.len()).as_bytes()).await.unwrap();
+    let answer = answered(stream).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(&format!("\"uid\":\"{uid}\"")), "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_sends_slowly_or_nothing_is_let_go() {
+    let site = site().await;
+    let mut silent = site.connect();
+    assert_eq!(silent.read(&mut [0; 64]).await.unwrap(), 0, "no handshake");
+
+    let mut head = site.call(&site.roots).await.unwrap();
+    head.write_all(HEAD.as_bytes()).await.unwrap();
+    let mut text = Vec::new();
+    let _ = head.read_to_end(&mut text).await;
+    assert!(!String::from_utf8_lossy(&text).contains(" 200 "), "half a head");
+
+    let mut half = site.call(&site.roots).await.unwrap();
+    half.write_all(format!("{HEAD}content-length: 1000\r\n\r\n{{").as_bytes()).await.unwrap();
+    let mut text = Vec::new();
+    let _ = half.read_to_end(&mut text).await;
+    assert!(String::from_utf8_lossy(&text).starts_with("HTTP/1.1 408"), "half a body");
+}
+
+#[tokio::test(start_paused = true)]
+async fn certificates_are_exchanged_again_and_again_and_no_request_is_dropped() {
+    let mut site = site().await;
+    let first = site.roots.clone();
+    let mut kept = site.call(&first).await.unwrap();
+    for generation in 1..=4 {
+        // Under way: its head and half of its body are sent before, the rest after.
+        let mut under_way = site.call(&site.roots).await.unwrap();
+        let uid = format!("under-way-{generation}");
+        let text = body(&uid);
+        let (one, two) = text.split_at(text.len() / 2);
+        under_way.write_all(format!("{HEAD}content-length: {}\r\n\r\n{one}", text.len()).as_bytes()).await.unwrap();
+
+        let before = site.roots.clone();
+        site.roots = issue(site.folder.path(), generation, site.clock.as_ref());
+        site.keeper.round().await.unwrap();
+
+        under_way.write_all(two.as_bytes()).await.unwrap();
+        assert!(answered(&mut under_way).await.contains(&uid));
+        asked(&mut kept, "kept").await;
+        asked(&mut site.call(&site.roots).await.unwrap(), "new").await;
+        assert!(site.call(&before).await.is_err(), "the old one is not shown any more");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_certificate_that_cannot_be_read_leaves_the_last_one_in_use() {
+    let mut site = site().await;
+    for (file, text) in [("tls.crt", ""), ("tls.crt", "damaged"), ("tls.key", "damaged")] {
+        let path = site.folder.path().join("..0").join(file);
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, text).unwrap();
+        assert!(site.keeper.round().await.is_err(), "{file} {text:?}");
+        asked(&mut site.call(&site.roots).await.unwrap(), "still").await;
+        std::fs::write(&path, whole).unwrap();
+    }
+    // As when one of the two files is written before the other.
+    let authority = Authority::create("test", Validity::DAYS_90, site.clock.as_ref()).unwrap();
+    let other = authority.issue(&Purpose::server(["webhook"]), Validity::DAYS_90, site.clock.as_ref()).unwrap();
+    std::fs::write(site.folder.path().join("..0/tls.crt"), other.chain_pem()).unwrap();
+    assert!(site.keeper.round().await.is_err(), "a certificate of another key");
+    asked(&mut site.call(&site.roots).await.unwrap(), "still").await;
+    std::fs::write(site.folder.path().join("..0/tls.key"), other.key_pem()).unwrap();
+    site.keeper.round().await.unwrap();
+    asked(&mut site.call(&authority.roots()).await.unwrap(), "new").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_under_way_is_finished_when_the_webhook_stops() {
+    let site = site().await;
+    let mut idle = site.call(&site.roots).await.unwrap();
+    asked(&mut idle, "before").await;
+    let mut under_way = site.call(&site.roots).await.unwrap();
+    let text = body("late");
+    under_way.write_all(format!("{HEAD}content-length: {}\r\n\r\n", text.len()).as_bytes()).await.unwrap();
+    // Until the webhook waits for the body.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    site.stop.send(()).unwrap();
+    assert_eq!(idle.read(&mut [0; 64]).await.unwrap_or(0), 0, "who asks nothing is let go at once");
+    under_way.write_all(text.as_bytes()).await.unwrap();
+    assert!(answered(&mut under_way).await.contains("\"uid\":\"late\""));
+}
