@@ -190,6 +190,12 @@ fn a_linux_pod_gets_the_guards_volume() {
             assert!(has("volumeMounts", "pando-identity") && has("env", "KRB5CCNAME"), "{container:#}");
         }
     }
+    // What does not say its system may name it where a pod for Windows does.
+    let mut selected = with(pod("selected", "app"), "/spec", json!({ "gmsaCredentialSpecName": "webapp01" }));
+    selected["spec"]["nodeSelector"] = json!({ "kubernetes.io/os": "linux" });
+    let made = shop().admitted(&selected);
+    let volumes = made["spec"]["volumes"].as_array().expect("there are volumes");
+    assert!(volumes.iter().any(|one| one["csi"]["volumeAttributes"]["credentialSpecName"] == "webapp01"), "{made:#}");
     shop().refused(&linux("stranger-linux", "default"), "is not authorized to `use` GMSA cred spec \"webapp01\"");
 }
 

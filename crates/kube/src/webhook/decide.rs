@@ -81,7 +81,7 @@ impl<L: Lookups> Decider<L> {
                 let mut additions = self.contents(review, &pod, pod.sites()).await?;
                 self.check_linux(review, &pod).await?;
                 additions.extend(linux::additions(&pod, pod.containers()));
-                let has_identity = pod.sites().any(|site| name(&site).is_some()) || linux::spec(&pod).is_some();
+                let has_identity = pod.sites().any(|site| name(&site).is_some()) || linux::annotated(&pod).is_some();
                 if self.random_hostname && has_identity && pod.spec.hostname.is_empty() {
                     additions.push(Addition { path: "/spec/hostname".into(), value: json!(self.hostname()) });
                 }
@@ -163,7 +163,7 @@ impl<L: Lookups> Decider<L> {
     }
 
     async fn check_linux(&self, review: &Review, pod: &Pod) -> Result<(), Denial> {
-        let Some(name) = linux::spec(pod) else { return Ok(()) };
+        let Some(name) = linux::annotated(pod) else { return Ok(()) };
         let mut sites = pod.sites();
         let whole = sites.next();
         if whole.iter().chain(sites.by_ref().collect::<Vec<_>>().iter()).any(|site| name_or_contents(site)) {
@@ -177,11 +177,7 @@ impl<L: Lookups> Decider<L> {
     }
 
     async fn authorize(&self, review: &Review, pod: &Pod, spec: &str) -> Result<(), Denial> {
-        let account = match pod.spec.service_account_name.as_str() {
-            // What the API server fills in, where it is asked to.
-            "" => "default",
-            name => name,
-        };
+        let account = pod.service_account();
         // Anybody who reaches the port can send a review, and this becomes part of an address.
         if review.namespace.parse::<credspec::Namespace>().is_err() {
             return Err(Denial::Pod(format!("{} is no namespace", go::quoted(&review.namespace))));
@@ -259,7 +255,7 @@ fn unchanged(pod: &Pod, old: &Pod) -> Result<(), Denial> {
             return Err(Denial::Modified { what: what.join(" and "), site: site.to_string() });
         }
     }
-    match (linux::spec(pod) == linux::spec(old), pod.sites().next()) {
+    match (linux::annotated(pod) == linux::annotated(old), pod.sites().next()) {
         (false, Some(whole)) => Err(Denial::Modified { what: "name".to_owned(), site: whole.to_string() }),
         _ => Ok(()),
     }

@@ -1,6 +1,7 @@
 //! Linux pods: the node's guard mounts the identity as a volume, and the pod's programs find it by `KRB5CCNAME`.
 //!
-//! The API server refuses `windowsOptions` in pods that say they are for Linux, so an annotation names the spec.
+//! The API server refuses `windowsOptions` in pods whose `os` is Linux, so an annotation names the spec. A pod that goes to Linux nodes by its
+//! node selector, and does not say its `os`, can name it where a pod for Windows does.
 
 use serde_json::json;
 
@@ -16,9 +17,17 @@ pub const INSIDE: &str = "/run/pando/identity";
 const VOLUME: &str = "pando-identity";
 const VARIABLE: &str = "KRB5CCNAME";
 
-/// The spec that a Linux pod names.
-pub(super) fn spec(pod: &Pod) -> Option<&str> {
+/// The spec that the annotation names.
+pub(super) fn annotated(pod: &Pod) -> Option<&str> {
     pod.metadata.annotations.get(ANNOTATION).map(String::as_str)
+}
+
+/// The spec that a Linux pod names. An identity is the whole pod's: those of single containers are for Windows.
+fn spec(pod: &Pod) -> Option<&str> {
+    annotated(pod).or_else(|| {
+        let name = pod.sites().next()?.options?.gmsa_credential_spec_name.as_deref();
+        name.filter(|_| pod.is_selected_for_linux())
+    })
 }
 
 /// The volume, and its mount and the environment in each container.

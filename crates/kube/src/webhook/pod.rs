@@ -57,6 +57,9 @@ pub(super) struct Spec {
     #[serde(deserialize_with = "or_nothing")]
     ephemeral_containers: Vec<Container>,
     pub(super) volumes: Option<Vec<Named>>,
+    os: Option<Named>,
+    #[serde(deserialize_with = "or_nothing")]
+    node_selector: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -143,6 +146,11 @@ impl Pod {
     /// What makes it, and makes it again.
     pub(super) fn controller(&self) -> Option<&Owner> {
         self.metadata.owner_references.iter().find(|owner| owner.controller)
+    }
+
+    /// Whether it goes to Linux nodes without saying what it is for.
+    pub(super) fn is_selected_for_linux(&self) -> bool {
+        self.spec.os.is_none() && self.spec.node_selector.get("kubernetes.io/os").is_some_and(|os| os == "linux")
     }
 
     /// The name of its service account, with what the API server fills in where it is asked to.

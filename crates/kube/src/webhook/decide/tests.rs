@@ -299,6 +299,28 @@ async fn a_linux_pod_gets_the_volume_and_each_container_its_mount_and_environmen
 }
 
 #[tokio::test]
+async fn a_pod_that_selects_linux_nodes_gets_the_volume_of_what_its_windows_options_name() {
+    let paths = async |pod: &Value| -> Vec<String> {
+        decider().mutate(&created(pod)).await.unwrap().into_iter().map(|addition| addition.path).collect()
+    };
+    let has_volume = |paths: &[String]| paths.iter().any(|path| path == "/spec/volumes");
+    let mut selected = with("/spec", json!({ "gmsaCredentialSpecName": "webapp01" }));
+    assert!(!has_volume(&paths(&selected).await), "it may be for Windows");
+    selected["spec"]["nodeSelector"] = json!({ "kubernetes.io/os": "linux" });
+    let all = paths(&selected).await;
+    assert!(has_volume(&all) && all.iter().any(|path| path.ends_with("windowsOptions/gmsaCredentialSpec")), "{all:?}");
+    decider().validate(&created(&selected)).await.unwrap();
+    // A pod that waits for its gates may still get a node selector.
+    let waiting = with("/spec", json!({ "gmsaCredentialSpecName": "webapp01" }));
+    decider().validate(&review("UPDATE", "", &selected, &waiting)).await.unwrap();
+    selected["spec"]["nodeSelector"]["kubernetes.io/os"] = json!("windows");
+    assert!(!has_volume(&paths(&selected).await));
+    let mut one = with("/spec/containers/1", json!({ "gmsaCredentialSpecName": "webapp01" }));
+    one["spec"]["nodeSelector"] = json!({ "kubernetes.io/os": "linux" });
+    assert!(!has_volume(&paths(&one).await), "a single container's is for Windows");
+}
+
+#[tokio::test]
 async fn an_identity_is_either_for_windows_or_for_linux_and_does_not_change() {
     let mut both = linux_pod();
     both["spec"]["securityContext"] = json!({ "windowsOptions": { "gmsaCredentialSpecName": "webapp01" } });
