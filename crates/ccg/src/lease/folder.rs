@@ -182,12 +182,7 @@ impl Folder {
     /// # Errors
     /// When something in it cannot be removed.
     pub fn remove(&self) -> Result<(), FolderError> {
-        match std::fs::remove_dir_all(&self.path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(FolderError { path: self.path.clone(), source })
-            }
-            _ => Ok(()),
-        }
+        super::removal::remove(&self.path).map_err(at(&self.path))
     }
 
     fn give(&self, file: &impl std::os::fd::AsFd, mode: Mode) -> Result<(), Errno> {
@@ -207,6 +202,7 @@ fn at(path: &Path) -> impl Fn(Errno) -> FolderError {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsFd;
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     use super::*;
@@ -281,6 +277,33 @@ mod tests {
         std::os::unix::fs::symlink(place.path(), folder.account("webapp01").join("out")).unwrap();
         folder.remove().unwrap();
         assert!(victim.exists());
+    }
+
+    #[test]
+    fn what_its_user_piles_up_in_it_is_removed_however_deep() {
+        let (place, folder) = folder();
+        folder.create(&["webapp01"]).unwrap();
+        let open = |at: std::os::fd::BorrowedFd<'_>, name: &str| {
+            rustix::fs::mkdirat(at, name, Mode::RWXU).unwrap();
+            rustix::fs::openat(at, name, DIRECTORY, Mode::empty()).unwrap()
+        };
+        let account = std::fs::File::open(folder.account("webapp01")).unwrap();
+        // More levels than there may be open files.
+        let mut deepest = open(account.as_fd(), "d");
+        for _ in 0..1_000 {
+            deepest = open(deepest.as_fd(), "d");
+        }
+        let closed = folder.account("webapp01").join("closed");
+        std::fs::create_dir_all(closed.join("in")).unwrap();
+        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o000)).unwrap();
+        let resource = rustix::process::Resource::Nofile;
+        let limit = rustix::process::getrlimit(resource);
+        let low = rustix::process::Rlimit { current: Some(512), ..limit };
+        rustix::process::setrlimit(resource, low).unwrap();
+        let removed = folder.remove();
+        rustix::process::setrlimit(resource, limit).unwrap();
+        removed.unwrap();
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A lease: identities that are kept fresh in a folder for as long as somebody needs them.
 
 mod folder;
+mod removal;
 mod term;
 
 use std::time::{Duration, Instant};

@@ -218,7 +218,10 @@ impl Leases {
             let id = name.to_str().and_then(|name| name.parse::<LeaseId>().ok());
             let Some(id) = id.filter(|id| !self.held().contains_key(id)) else { continue };
             tracing::info!(lease = %id, "removing the folder of a lease that was never finished");
-            Folder::new(place.join(id.as_str()), Owner::this_process()).remove()?;
+            // One folder that stays must not keep all others from their tickets.
+            if let Err(error) = Folder::new(place.join(id.as_str()), Owner::this_process()).remove() {
+                tracing::error!(lease = %id, %error, "it cannot be removed: remove it by hand");
+            }
         }
         Ok(())
     }
@@ -371,15 +374,29 @@ impl Leases {
             let known = all.get(id).is_some_and(|held| peer.may_see_to(&held.record.peer));
             known.then(|| all.remove(id)).flatten().ok_or_else(|| LeaseError::Unknown(id.clone()))?
         };
-        held.task.abort();
+        let (leases, peer) = (self.clone(), *peer);
+        // In a task of its own: a caller that goes away does not leave half of it.
+        let ended = tokio::spawn(async move { leases.end(held, &peer).await }).await;
+        ended.map_err(|error| at(&self.inner.places.identities)(std::io::Error::other(error)))?
+    }
+
+    async fn end(&self, held: Held, peer: &Peer) -> Result<Vec<PathBuf>, LeaseError> {
+        let Held { record, members, standing, task, .. } = held;
+        task.abort();
         // It was aborted: what it says does not matter, only that it writes no more.
-        let _ = held.task.await;
-        let folder = Folder::new(self.inner.places.identities.join(id.as_str()), held.record.owner);
-        folder.remove()?;
+        let _ = task.await;
+        let id = record.id.clone();
+        let folder = Folder::new(self.inner.places.identities.join(id.as_str()), record.owner);
         let records = &self.inner.places.records;
-        Record::remove(records, id).map_err(at(records))?;
+        let removed = folder.remove().and_then(|()| Record::remove(records, &id).map_err(at(records)));
+        if let Err(error) = removed {
+            // It is still a lease, so that it is seen, counts, and can be released again.
+            let lease = self.lease(&record, members.clone()).with_term(standing.borrow().term);
+            self.hold(record, members, lease);
+            return Err(error.into());
+        }
         tracing::info!(lease = %id, by = %peer, "lease released");
-        Ok(accounts(&held.members).map(|account| folder.account(account)).collect())
+        Ok(accounts(&members).map(|account| folder.account(account)).collect())
     }
 
     /// The leases that the caller may see to.

@@ -1,6 +1,6 @@
 //! What of a lease outlives the guard's process: how to renew it. No secret is in it.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -48,15 +48,19 @@ impl Record {
         folder.join(format!("{id}.json"))
     }
 
-    /// Writes it as a whole, readable for the guard only.
+    /// Writes it as a whole, readable for the guard only. When it cannot be written, an earlier one stays.
     pub fn save(&self, folder: &Path) -> std::io::Result<()> {
         let path = Self::path(folder, &self.id);
         let draft = folder.join(format!(".{}", self.id));
         let _ = std::fs::remove_file(&draft);
-        let mut options = std::fs::OpenOptions::new();
-        let file = options.write(true).create_new(true).mode(0o600).open(&draft)?;
-        serde_json::to_writer(std::io::BufWriter::new(file), self)?;
-        std::fs::rename(&draft, path)
+        let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+        let written = self.write(file).and_then(|()| std::fs::rename(&draft, path));
+        written.inspect_err(|_| drop(std::fs::remove_file(&draft)))
+    }
+
+    /// All of it, or an error: what a buffer could not write when it is dropped, nobody hears of.
+    fn write(&self, mut file: impl Write) -> std::io::Result<()> {
+        file.write_all(&serde_json::to_vec(self)?)
     }
 
     pub fn remove(folder: &Path, id: &LeaseId) -> std::io::Result<()> {
@@ -66,13 +70,16 @@ impl Record {
         }
     }
 
-    /// All that are there; files that are none are removed.
+    /// All that are there; files that are none are removed. One that cannot be read now may be one, and stays.
     pub fn load_all(folder: &Path) -> std::io::Result<Vec<Self>> {
         let mut records = Vec::new();
         for file in std::fs::read_dir(folder)? {
             let path = file?.path();
             match Self::load(&path) {
                 Ok(record) => records.push(record),
+                Err(error) if !matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => {
+                    return Err(std::io::Error::new(error.kind(), format!("{}: {error}", path.display())));
+                }
                 Err(error) => {
                     tracing::warn!(path = %path.display(), %error, "this is no lease; it is removed");
                     let _ = std::fs::remove_file(&path);
@@ -89,7 +96,42 @@ impl Record {
         let named = path.file_name() == Self::path(Path::new(""), &record.id).file_name();
         match named && record.version == Self::VERSION {
             true => Ok(record),
-            false => Err(std::io::Error::other("its name or version is another")),
+            false => Err(std::io::Error::new(ErrorKind::InvalidData, "its name or version is another")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        let (owner, peer) = (Owner::this_process(), Peer { uid: 1, gid: 1, pid: None });
+        let id = LeaseId::random(&dtyp::SystemRandom);
+        let (readers, keytabs, term) = (Readers::default(), Keytabs::default(), super::super::ZERO);
+        let version = Record::VERSION;
+        Record { version, id, peer, owner, readers, workload: None, keytabs, specs: vec![], brought: None, term }
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error_and_not_half_a_record() {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        assert!(record().write(full).is_err());
+    }
+
+    #[test]
+    fn what_is_no_record_is_removed_and_what_cannot_be_read_is_not() {
+        let place = tempfile::tempdir().unwrap();
+        let kept = record();
+        kept.save(place.path()).unwrap();
+        std::fs::write(place.path().join("half.json"), b"{\"version\":1,").unwrap();
+        let records = Record::load_all(place.path()).unwrap();
+        assert_eq!(records.iter().map(|it| &it.id).collect::<Vec<_>>(), [&kept.id]);
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1, "and no drafts");
+
+        // Reading a folder is an error of the system's, as is one file too many being open.
+        let unread = Record::path(place.path(), &LeaseId::random(&dtyp::SystemRandom));
+        std::fs::create_dir(&unread).unwrap();
+        assert!(Record::load_all(place.path()).is_err() && unread.exists());
     }
 }
