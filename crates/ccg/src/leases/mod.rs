@@ -3,6 +3,7 @@
 //! Each lease is a folder with the identities, a record of how to renew them, and a task that does so. The folder is made first and the
 //! record after it, so that a guard that comes back removes whatever was not finished; a lease that has both goes on where it was.
 
+mod admission;
 mod domains;
 mod error;
 mod id;
@@ -25,6 +26,7 @@ use tokio::task::JoinHandle;
 
 use crate::{Asker, Folder, FolderError, Guard, GuardError, Keytabs, Lease, Member, Observer, Owner, Readers, Step};
 
+use admission::{Admission, Place};
 pub use domains::Domains;
 pub use error::LeaseError;
 pub use id::{BadLeaseId, LeaseId};
@@ -156,6 +158,7 @@ struct Inner {
     observer: Arc<dyn Observer>,
     fetching: Arc<Semaphore>,
     held: Mutex<BTreeMap<LeaseId, Held>>,
+    admission: Admission,
     /// Two guards would remove what the other is about to finish.
     _lock: OwnedFd,
 }
@@ -177,9 +180,20 @@ impl Leases {
         make(&places.records, 0o700)?;
         let lock = lock(&places.records)?;
         let fetching = Arc::new(Semaphore::new(limits.fetching.max(1)));
-        let held = Mutex::default();
+        let (held, admission) = (Mutex::default(), Admission::default());
         let leases = Self {
-            inner: Arc::new(Inner { guard, domains, places, limits, clock, observer, fetching, held, _lock: lock }),
+            inner: Arc::new(Inner {
+                guard,
+                domains,
+                places,
+                limits,
+                clock,
+                observer,
+                fetching,
+                held,
+                admission,
+                _lock: lock,
+            }),
         };
         leases.take_up()?;
         Ok(leases)
@@ -231,7 +245,8 @@ impl Leases {
     /// # Errors
     /// Why not; nothing is left then.
     pub async fn add(&self, request: Request) -> Result<Added, LeaseError> {
-        let members = self.check(&request)?;
+        // Kept until it is held, or has failed.
+        let (members, _place) = self.check(&request)?;
         let Request { peer, id, specs, owner, readers, workload, keytabs, brought } = request;
         let id = id.unwrap_or_else(|| LeaseId::random(&SystemRandom));
         if self.held().contains_key(&id) {
@@ -263,12 +278,22 @@ impl Leases {
         Ok(Added { id, folders })
     }
 
-    fn check(&self, request: &Request) -> Result<Vec<Member>, LeaseError> {
-        if self.held().len() >= self.inner.limits.leases {
-            return Err(LeaseError::Full(self.inner.limits.leases));
-        }
+    fn check(&self, request: &Request) -> Result<(Vec<Member>, Place), LeaseError> {
+        let uid = request.peer.uid;
+        let place = self.inner.admission.enter(uid, |adding, adding_own| {
+            let Limits { leases, leases_of_a_user: most, .. } = self.inner.limits;
+            let held = self.held();
+            if held.len() + adding >= leases {
+                return Err(LeaseError::Full(leases));
+            }
+            let own = held.values().filter(|held| held.record.peer.uid == uid).count();
+            match request.peer.is_trusted() || own + adding_own < most {
+                true => Ok(()),
+                false => Err(LeaseError::FullForUser { uid, most }),
+            }
+        })?;
         if !request.peer.is_trusted() {
-            self.check_untrusted(request)?;
+            check_untrusted(request)?;
         }
         let members = members(&request.specs, &self.inner.domains)?;
         if let Some(brought) = &request.brought {
@@ -278,21 +303,7 @@ impl Leases {
                 return Err(LeaseError::OtherDomain { credentials: brought.domain.clone(), spec });
             }
         }
-        Ok(members)
-    }
-
-    /// What others than root may not do.
-    fn check_untrusted(&self, request: &Request) -> Result<(), LeaseError> {
-        let (Peer { uid, gid, .. }, owner) = (request.peer, request.owner);
-        if (owner.uid, owner.gid) != (uid, gid) {
-            return Err(LeaseError::Owner { asking: uid, wanted: owner.uid });
-        }
-        if request.id.is_some() || request.workload.is_some() || request.readers != Readers::Owner {
-            return Err(LeaseError::Name);
-        }
-        let most = self.inner.limits.leases_of_a_user;
-        let has = self.held().values().filter(|held| held.record.peer.uid == uid).count();
-        if has < most { Ok(()) } else { Err(LeaseError::FullForUser { uid, most }) }
+        Ok((members, place))
     }
 
     fn lease(&self, record: &Record, members: Vec<Member>) -> Lease {
@@ -445,6 +456,18 @@ impl Leases {
     fn held(&self) -> MutexGuard<'_, BTreeMap<LeaseId, Held>> {
         self.inner.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What others than root may not do.
+fn check_untrusted(request: &Request) -> Result<(), LeaseError> {
+    let (Peer { uid, gid, .. }, owner) = (request.peer, request.owner);
+    if (owner.uid, owner.gid) != (uid, gid) {
+        return Err(LeaseError::Owner { asking: uid, wanted: owner.uid });
+    }
+    if request.id.is_some() || request.workload.is_some() || request.readers != Readers::Owner {
+        return Err(LeaseError::Name);
+    }
+    Ok(())
 }
 
 const ZERO: crate::Term =
