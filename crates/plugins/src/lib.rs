@@ -7,7 +7,7 @@
 //!
 //! In reading order: [`Plugin`] and what it returns, [`PasswordCredentials`]; [`PluginError`]; [`Registry`], plugins by class;
 //! [`Rkc`], the plugin of Kubernetes clusters; [`Akv`], the plugin of Azure Key Vault, with [`TrustedVault`] for vaults outside Azure's own
-//! clouds; [`Process`], a program of the operator's that speaks JSON (Linux only).
+//! clouds; [`Process`], a program of the operator's that speaks JSON (Linux only); [`WindowsCodes`], what COM and the event log are told.
 //!
 //! ```no_run
 //! use plugins::{Plugin, Rkc};
@@ -23,12 +23,15 @@ mod account;
 mod akv;
 mod body;
 mod error;
+mod http;
 mod json_texts;
 mod plugin;
 #[cfg(target_os = "linux")]
 mod process;
 mod registry;
+mod retry;
 mod rkc;
+mod windows_codes;
 
 pub use akv::{Akv, AkvError, AkvSettingsError, BadSecret, TrustedVault};
 pub use error::PluginError;
@@ -37,3 +40,4 @@ pub use plugin::{Hop, PasswordCredentials, Plugin};
 pub use process::{Process, ProcessError, check_owned};
 pub use registry::Registry;
 pub use rkc::Rkc;
+pub use windows_codes::WindowsCodes;

@@ -12,6 +12,15 @@ use crate::json_texts::{self, NotAnObject, Text};
 /// Azure's tokens have about two thousand characters; those of identities in many groups have more.
 const LONGEST: usize = 16 << 10;
 
+/// What is wrong with an answer. It never quotes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// It is an answer, but what was asked for is not in it, or there twice.
+    Absent(&'static str),
+    /// It is none, or what it holds is not usable.
+    Unusable(&'static str),
+}
+
 /// A secret's value and the version it is.
 #[derive(Debug)]
 pub(super) struct Value {
@@ -20,45 +29,48 @@ pub(super) struct Value {
 }
 
 /// `{"access_token": …, "token_type": "Bearer", …}`.
-pub(super) fn token(body: &[u8]) -> Result<SecretString, &'static str> {
-    let [token, kind] =
-        json_texts::read(body, ["access_token", "token_type"]).map_err(|NotAnObject| "it is not a JSON object")?;
+pub(super) fn token(body: &[u8]) -> Result<SecretString, Fault> {
+    let unusable = Fault::Unusable;
+    let [token, kind] = json_texts::read(body, ["access_token", "token_type"])
+        .map_err(|NotAnObject| unusable("it is not a JSON object"))?;
     match kind {
         Text::Absent => {}
         Text::Given(kind) if kind.expose_secret().eq_ignore_ascii_case("bearer") => {}
-        _ => return Err("its token_type is not Bearer"),
+        _ => return Err(unusable("its token_type is not Bearer")),
     }
-    let Text::Given(token) = token else { return Err("it has no access_token, or two") };
+    let Text::Given(token) = token else { return Err(Fault::Absent("it has no access_token, or two")) };
     let text = token.expose_secret();
     // RFC 6750 2.1: nothing that could end the header that it is sent in.
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
     if text.is_empty() || text.len() > LONGEST || !text.bytes().all(plain) {
-        return Err("its access_token is empty, too long, or has characters that no token has");
+        return Err(unusable("its access_token is empty, too long, or has characters that no token has"));
     }
     Ok(token)
 }
 
 /// `{"value": …, "id": "https://<vault>/secrets/<name>/<version>", …}`. What a vault says it answers with must be what was asked for.
-pub(super) fn value(body: &[u8], asked: &SecretUri) -> Result<Value, &'static str> {
-    let [value, id] = json_texts::read(body, ["value", "id"]).map_err(|NotAnObject| "it is not a JSON object")?;
+pub(super) fn value(body: &[u8], asked: &SecretUri) -> Result<Value, Fault> {
+    let unusable = Fault::Unusable;
+    let [value, id] =
+        json_texts::read(body, ["value", "id"]).map_err(|NotAnObject| unusable("it is not a JSON object"))?;
     let version = match id {
         Text::Absent => None,
         Text::Given(id) => {
-            let got: SecretUri = id.expose_secret().parse().map_err(|_| "its id is not a secret's")?;
+            let got: SecretUri = id.expose_secret().parse().map_err(|_| unusable("its id is not a secret's"))?;
             let same_version =
                 asked.version().is_none_or(|v| got.version().is_some_and(|got| got.eq_ignore_ascii_case(v)));
             if !got.name().eq_ignore_ascii_case(asked.name()) || !same_version {
-                return Err("it holds another secret, or another version, than was asked for");
+                return Err(unusable("it holds another secret, or another version, than was asked for"));
             }
             got.version().map(str::to_owned)
         }
-        Text::Twice | Text::Other => return Err("its id is no text, or there twice"),
+        Text::Twice | Text::Other => return Err(unusable("its id is no text, or there twice")),
     };
     match value {
         Text::Given(value) => Ok(Value { value, version }),
-        Text::Absent => Err("it has no value"),
-        Text::Twice => Err("it has two values"),
-        Text::Other => Err("its value is not a text"),
+        Text::Absent => Err(Fault::Absent("it has no value")),
+        Text::Twice => Err(Fault::Absent("it has two values")),
+        Text::Other => Err(Fault::Absent("its value is not a text")),
     }
 }
 
@@ -123,7 +135,7 @@ mod tests {
         assert!(read_token(&format!(r#"{{"access_token":"{}"}}"#, "x".repeat(LONGEST + 1))).is_err());
     }
 
-    fn read_value(body: &str, asked: &str) -> Result<(String, Option<String>), &'static str> {
+    fn read_value(body: &str, asked: &str) -> Result<(String, Option<String>), Fault> {
         let asked = format!("https://v.vault.azure.net/secrets/{asked}").parse().unwrap();
         value(body.as_bytes(), &asked).map(|v| (v.value.expose_secret().to_owned(), v.version))
     }
@@ -156,7 +168,7 @@ mod tests {
             r#"{"value":"hunter2"} x"#,
             r#"{"value":["hunter2"]}"#,
         ] {
-            assert!(!read_value(body, "reader").unwrap_err().contains("hunter2"), "{body}");
+            assert!(!format!("{:?}", read_value(body, "reader").unwrap_err()).contains("hunter2"), "{body}");
         }
     }
 

@@ -26,6 +26,14 @@ pub enum AkvError {
         /// What the system said.
         what: String,
     },
+    /// It does not answer in time.
+    #[error("the instance metadata service at {service} did not answer within the {seconds} s of a call")]
+    MetadataTimeout {
+        /// Where it was asked.
+        service: String,
+        /// How long the whole call had.
+        seconds: u64,
+    },
     /// The machine has no such identity.
     #[error(
         "this machine has no managed identity {object_id} (the metadata service answered {status} {code}): assign the identity to the machine or its scale set, or correct ObjectId, which is the identity's object (principal) id and not its client id"
@@ -54,7 +62,15 @@ pub enum AkvError {
         /// What to do.
         advice: &'static str,
     },
-    /// The metadata service's answer holds no usable token.
+    /// The metadata service's answer holds no token, or two.
+    #[error("the answer of the metadata service at {service} is not usable: {what}")]
+    NoAccessToken {
+        /// Where it was asked.
+        service: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The metadata service's answer is something else, or the token is not usable.
     #[error(
         "the answer of the metadata service at {service} is not usable: {what} (does something else listen there?)"
     )]
@@ -90,11 +106,11 @@ pub enum AkvError {
         /// What TLS said.
         what: String,
     },
-    /// Nobody answers in time.
-    #[error("{who} did not answer within the {seconds} s of a call")]
+    /// The vault does not answer in time.
+    #[error("the vault {vault} did not answer within the {seconds} s of a call")]
     Timeout {
-        /// Who.
-        who: String,
+        /// The vault.
+        vault: String,
         /// How long the whole call had.
         seconds: u64,
     },
@@ -138,7 +154,15 @@ pub enum AkvError {
         /// What to do.
         advice: &'static str,
     },
-    /// The vault's answer is not a secret.
+    /// The vault's answer holds no value, or two.
+    #[error("the answer of the vault {vault} is not usable: {what}")]
+    NoValue {
+        /// The vault.
+        vault: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The vault's answer is not a secret, or not the one that was asked for.
     #[error("the answer of the vault {vault} is not usable: {what}")]
     BadAnswer {
         /// The vault.

@@ -5,8 +5,6 @@
 
 mod answers;
 mod error;
-mod http;
-mod retry;
 mod secret;
 mod secret_text;
 mod token;
@@ -19,8 +17,8 @@ use credspec::{AKV_CLSID, AkvInput, SecretUri};
 use dtyp::Guid;
 use pki::Roots;
 
-use crate::{Hop, PasswordCredentials, Plugin, PluginError};
-use retry::Budget;
+use crate::retry::Budget;
+use crate::{Hop, PasswordCredentials, Plugin, PluginError, http};
 
 pub use error::AkvError;
 pub use secret_text::BadSecret;

@@ -5,13 +5,12 @@
 use credspec::AkvInput;
 use secrecy::{ExposeSecret, SecretString};
 use ureq::Agent;
-use ureq::http::HeaderValue;
 use zeroize::Zeroizing;
 
 use super::AkvError;
-use super::answers::{Value, code, value};
-use super::http::{self, Failure};
-use super::retry::{Budget, Policy};
+use super::answers::{Fault, Value, code, value};
+use crate::http::{self, Failure};
+use crate::retry::{Budget, Policy};
 
 /// What passes by itself; a name may not resolve yet while a machine starts.
 const POLICY: Policy = Policy { statuses: |status| matches!(status, 408 | 429 | 500..=599), unanswered: 5 };
@@ -28,21 +27,26 @@ pub(super) fn fetch(
     let version = secret.version().unwrap_or_default();
     let url = format!("https://{vault}/secrets/{}/{version}?api-version=7.4", secret.name());
     let bearer = Zeroizing::new(format!("Bearer {}", token.expose_secret()));
-    let mut bearer = HeaderValue::from_str(&bearer)
-        .map_err(|_| AkvError::BadAnswer { vault: vault.clone(), what: "the token fits into no header".to_owned() })?;
-    bearer.set_sensitive(true);
-    let asked = budget.ask(&POLICY, |timeout| http::get(agent, &url, ("authorization", bearer.clone()), timeout));
+    let bearer = http::secret_header(&bearer).ok_or_else(|| AkvError::BadAnswer {
+        vault: vault.clone(),
+        what: "the token fits into no header".to_owned(),
+    })?;
+    let headers = [("authorization", bearer)];
+    let asked = budget.ask(&POLICY, |timeout| http::get(agent, &url, &headers, timeout));
     let reply = asked.outcome.map_err(|failure| {
         let vault = vault.clone();
         match failure {
             Failure::Tls(what) => AkvError::NotTheVault { vault, what },
             Failure::Unreachable(what) => AkvError::Unreachable { vault, what },
-            Failure::Timeout => AkvError::Timeout { who: format!("the vault {vault}"), seconds },
+            Failure::Timeout => AkvError::Timeout { vault, seconds },
             Failure::Unusable(what) => AkvError::BadAnswer { vault, what },
         }
     })?;
     match reply.status {
-        200 => value(&reply.body, secret).map_err(|what| AkvError::BadAnswer { vault, what: what.to_owned() }),
+        200 => value(&reply.body, secret).map_err(|fault| match fault {
+            Fault::Absent(what) => AkvError::NoValue { vault, what },
+            Fault::Unusable(what) => AkvError::BadAnswer { vault, what: what.to_owned() },
+        }),
         404 => Err(AkvError::NoSecret { vault, secret: secret.name().to_owned() }),
         status => Err(refused(input, vault, status, code(&reply.body), asked.tries)),
     }

@@ -7,9 +7,9 @@ use secrecy::SecretString;
 use ureq::http::HeaderValue;
 
 use super::AkvError;
-use super::answers::{code, token};
-use super::http::{self, Failure};
-use super::retry::{Budget, Policy};
+use super::answers::{Fault, code, token};
+use crate::http::{self, Failure};
+use crate::retry::{Budget, Policy};
 
 /// What passes by itself. Off Azure nobody answers at all, and nobody should wait long to hear so.
 const POLICY: Policy = Policy { statuses: |status| matches!(status, 404 | 410 | 429 | 500..=599), unanswered: 2 };
@@ -29,19 +29,23 @@ pub(super) fn fetch(
     );
     let agent = http::plain();
     // The header that a forwarded or forged request does not have.
-    let once = |timeout| http::get(&agent, &url, ("metadata", HeaderValue::from_static("true")), timeout);
+    let once = |timeout| http::get(&agent, &url, &[("metadata", HeaderValue::from_static("true"))], timeout);
     let asked = budget.ask(&POLICY, once);
     let service = service.to_owned();
-    let reply = asked.outcome.map_err(|failure| match failure {
-        Failure::Unreachable(what) => AkvError::NoMetadataService { service, what },
-        Failure::Timeout => AkvError::Timeout { who: format!("the instance metadata service at {service}"), seconds },
-        Failure::Tls(what) | Failure::Unusable(what) => AkvError::BadToken { service, what },
-    })?;
+    let unanswered = |failure| match failure {
+        Failure::Unreachable(what) => AkvError::NoMetadataService { service: service.clone(), what },
+        Failure::Timeout => AkvError::MetadataTimeout { service: service.clone(), seconds },
+        Failure::Tls(what) | Failure::Unusable(what) => AkvError::BadToken { service: service.clone(), what },
+    };
+    let reply = asked.outcome.map_err(unanswered)?;
     let (status, code, tries) = (reply.status, code(&reply.body), asked.tries);
     let refused =
         |advice| AkvError::NoToken { audience: audience.to_owned(), status, code: code.clone(), tries, advice };
     match status {
-        200 => token(&reply.body).map_err(|what| AkvError::BadToken { service: host_of(&url), what: what.to_owned() }),
+        200 => token(&reply.body).map_err(|fault| match fault {
+            Fault::Absent(what) => AkvError::NoAccessToken { service, what },
+            Fault::Unusable(what) => AkvError::BadToken { service, what: what.to_owned() },
+        }),
         400 if code == "invalid_resource" => Err(refused(" (the cloud does not know that audience)")),
         400 => Err(AkvError::NoIdentity { object_id: input.object_id, status, code }),
         404 => Err(refused(" (the metadata service is being updated, or this is not a machine of Azure)")),
@@ -50,10 +54,6 @@ pub(super) fn fetch(
         500..=599 => Err(refused(" (try again)")),
         _ => Err(refused("")),
     }
-}
-
-fn host_of(url: &str) -> String {
-    url.split("/metadata").next().unwrap_or_default().to_owned()
 }
 
 /// RFC 3986 2.1, for a value in a query.

@@ -1,11 +1,11 @@
 //! Asking again: only for what passes by itself, after waits that double, and within the time that a call has.
 //!
-//! Microsoft's guidance for Key Vault ("throttling guidance": 1, 2, 4, 8, 16 seconds) and for the metadata service's tokens ("retry
+//! The waits are those of Microsoft's guidance for Key Vault ("throttling guidance": 1, 2, 4, 8, 16 seconds) and for the metadata service's tokens ("retry
 //! guidance": 404, 410, 429 and 5xx).
 
 use std::time::{Duration, Instant};
 
-use super::http::{Failure, Reply};
+use crate::http::{Failure, Reply};
 
 /// How long to wait before each further try.
 const WAITS: [u64; 5] = [1, 2, 4, 8, 16];
@@ -13,32 +13,32 @@ const WAITS: [u64; 5] = [1, 2, 4, 8, 16];
 const ONE_TRY: Duration = Duration::from_secs(10);
 
 /// What is worth another try.
-pub(super) struct Policy {
+pub(crate) struct Policy {
     /// These answers.
-    pub(super) statuses: fn(u16) -> bool,
+    pub(crate) statuses: fn(u16) -> bool,
     /// No answer at all, for so many tries.
-    pub(super) unanswered: usize,
+    pub(crate) unanswered: usize,
 }
 
 /// What came of asking.
-pub(super) struct Asked {
-    pub(super) outcome: Result<Reply, Failure>,
-    pub(super) tries: usize,
+pub(crate) struct Asked {
+    pub(crate) outcome: Result<Reply, Failure>,
+    pub(crate) tries: usize,
 }
 
 /// The time that a whole call has left.
-pub(super) struct Budget<'a> {
+pub(crate) struct Budget<'a> {
     left: Duration,
     pause: &'a (dyn Fn(Duration) + Send + Sync + 'a),
 }
 
 impl<'a> Budget<'a> {
-    pub(super) fn new(left: Duration, pause: &'a (dyn Fn(Duration) + Send + Sync + 'a)) -> Self {
+    pub(crate) fn new(left: Duration, pause: &'a (dyn Fn(Duration) + Send + Sync + 'a)) -> Self {
         Self { left, pause }
     }
 
     /// Asks until the answer is final, the tries are used up, or another wait would not leave time to ask.
-    pub(super) fn ask(&mut self, policy: &Policy, mut once: impl FnMut(Duration) -> Result<Reply, Failure>) -> Asked {
+    pub(crate) fn ask(&mut self, policy: &Policy, mut once: impl FnMut(Duration) -> Result<Reply, Failure>) -> Asked {
         let mut tries = 0;
         loop {
             let since = Instant::now();
