@@ -27,6 +27,7 @@ pub mod python;
 mod samba;
 mod template;
 mod tool;
+mod wine;
 pub mod wire;
 
 pub use binary::pando;
@@ -38,3 +39,4 @@ pub use node::{Container, KubePod, Node};
 pub use people::{ADMIN_PASSWORD, ALICE_PASSWORD, BASE, BOB_PASSWORD, GUARD_PASSWORD, MALLORY_PASSWORD, unicode_pwd};
 pub use samba::{FABRIKAM, FABRIKAM_DC, Samba};
 pub use tool::{Finished, Tool};
+pub use wine::{Wine, windows_program};

@@ -15,6 +15,7 @@ mod process;
 mod python;
 mod schema;
 mod test;
+mod windows;
 
 use std::process::ExitCode;
 
@@ -62,6 +63,8 @@ enum Chore {
     Bench(bench::BenchArguments),
     /// Fuzz one parser, or each of them in turn (needs a nightly toolchain and cargo-fuzz).
     Fuzz(fuzz::FuzzArguments),
+    /// Build the programs and DLLs for Windows (mingw-w64; rustup's target for it, or Debian's rustc-web).
+    Windows,
     /// Generate the schema's data file from Microsoft's published documents.
     ///
     /// `cargo xtask schema --help` is answered by the generator itself.
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Chore::Lint => lint::run_all(),
         Chore::Bench(arguments) => bench::run(&arguments),
         Chore::Fuzz(arguments) => fuzz::run_targets(&arguments),
+        Chore::Windows => windows::build(true),
         Chore::Schema { arguments } => schema::run(&arguments),
     };
     match outcome {

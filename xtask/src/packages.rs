@@ -52,6 +52,20 @@ pub const FOR_BENCHMARKS: &[Package] = &[
     Package { name: "strace", probe: Probe::Program("strace") },
 ];
 
+/// What the programs for Windows are built with and tried by. Wine is no Windows: docs/windows.md says what is not tried.
+pub const FOR_WINDOWS: &[Package] = &[
+    Package { name: "gcc-mingw-w64-x86-64", probe: Probe::Program("x86_64-w64-mingw32-gcc") },
+    Package { name: "wine", probe: Probe::Program("wine") },
+    Package { name: "wine64", probe: Probe::Folder("/usr/lib/x86_64-linux-gnu/wine/x86_64-windows") },
+];
+
+/// A compiler for them, where rustup has brought none.
+pub const FOR_WINDOWS_WITHOUT_RUSTUP: &[Package] = &[
+    Package { name: "rustc-web", probe: Probe::Program("/usr/bin/rustc") },
+    Package { name: "cargo-web", probe: Probe::Program("/usr/bin/cargo") },
+    Package { name: "rust-web-src", probe: Probe::Folder("/usr/lib/rustlib/src") },
+];
+
 impl Package {
     fn present(&self) -> bool {
         match self.probe {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::{Outcome, cluster, csi, packages, process, python};
+use crate::{Outcome, cluster, csi, packages, process, python, windows};
 
 /// Options of `cargo xtask test`.
 #[derive(Args)]
@@ -26,6 +26,7 @@ pub fn run(arguments: &TestArguments) -> Outcome {
         cluster::ensure()?;
         csi::ensure()?;
     }
+    windows::build(!arguments.no_install)?;
     process::run(&mut process::cargo_with(["build", "--workspace", "--all-targets"]))?;
     let mut test = process::cargo_with(["test", "--workspace", "--no-fail-fast"]);
     process::run(test.args(&arguments.cargo_test).env("PANDO_BINARY_IS_FRESH", "1"))

@@ -1,0 +1,3 @@
+//! Calls a CCG plugin as Windows' Container Credential Guard does.
+
+fn main() {}

@@ -1,0 +1,5 @@
+//! The version resource of the DLL, and the texts of its events.
+
+fn main() -> std::io::Result<()> {
+    windows_resources::Program { file: "CCGRKC.dll", description: "CCG plugin for Kubernetes", events: &[] }.embed()
+}
