@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use client::{Domain, Endpoint};
@@ -24,8 +25,18 @@ pub struct Realm {
     slapd: Option<Child>,
 }
 
+/// A port for a server that is started a moment later. It lies below those that the system gives out (32768 and up), or a
+/// connection of another test could have it by then.
 fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = (std::process::id() % 1_000) as u16 * 20;
+    let candidates = || 10_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
+    std::iter::repeat_with(candidates)
+        .find(|&port| {
+            let here = (Ipv4Addr::LOCALHOST, port);
+            TcpListener::bind(here).is_ok() && UdpSocket::bind(here).is_ok()
+        })
+        .unwrap()
 }
 
 /// Starts a server and waits until it says that it is ready.
