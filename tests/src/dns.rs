@@ -1,10 +1,13 @@
 //! A real DNS server with the records of a domain, as its own DNS would have them.
 
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::Domain;
+use crate::{Domain, address};
+
+/// On an address of the server's own, where no connection can have it.
+const PORT: u16 = 10_053;
 
 /// A running dnsmasq on loopback.
 pub struct DnsServer {
@@ -29,11 +32,11 @@ impl DnsServer {
     }
 
     fn start(records: &[&str]) -> Self {
-        let address = free_port();
+        let address = SocketAddr::from((address::own(), PORT));
         let process = Command::new("dnsmasq")
             .args(["--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--bind-interfaces"])
-            .args(["--listen-address=127.0.0.1", "--user=root", "--group=root", "--pid-file="])
-            .arg(format!("--port={}", address.port()))
+            .args(["--user=root", "--group=root", "--pid-file="])
+            .args([format!("--listen-address={}", address.ip()), format!("--port={}", address.port())])
             .args(records)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -64,16 +67,5 @@ impl Drop for DnsServer {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
-    }
-}
-
-/// A port that is free for both, a moment ago.
-fn free_port() -> SocketAddr {
-    loop {
-        let tcp = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let address = tcp.local_addr().expect("it has an address");
-        if UdpSocket::bind(address).is_ok() {
-            return address;
-        }
     }
 }
