@@ -33,7 +33,7 @@ pub struct Retrieved {
     pub sid: Sid,
     /// The current password, and the previous one while it still may be in use.
     pub password: ManagedPasswordBlob,
-    /// The version of the keys (`msDS-KeyVersionNumber`), when the directory shows it.
+    /// The version of the keys in force (`msDS-KeyVersionNumber`), when the directory shows it.
     pub kvno: Option<u32>,
     /// The salt as the KDC said it, after [`learn_salt`](Self::learn_salt).
     pub learned_salt: Option<Vec<u8>>,
@@ -145,7 +145,9 @@ pub async fn retrieve(connection: &mut Connection, base: &str, account: &str) ->
     let name = name.ok_or_else(|| malformed("it has another sAMAccountName than was asked for".into()))?;
 
     // A constructed attribute: it only comes when asked for by name, at the object itself.
-    let released = connection.read(&entry.dn, &["msDS-ManagedPassword", "objectSid"]).await?;
+    // The version comes with it: of another moment, it could be another password's.
+    let wanted = ["msDS-ManagedPassword", "objectSid", "msDS-KeyVersionNumber"];
+    let released = connection.read(&entry.dn, &wanted).await?;
     let mut released = released.ok_or_else(|| Error::NotFound { account: account.clone(), base: base.to_owned() })?;
     if released.first("objectSid") != entry.first("objectSid") {
         return Err(malformed("its objectSid changed between two reads".into()));
@@ -157,7 +159,7 @@ pub async fn retrieve(connection: &mut Connection, base: &str, account: &str) ->
     let password = ManagedPasswordBlob::decode(&blob).map_err(|error| malformed(error.to_string()))?;
     Ok(Retrieved {
         sam_account_name: name.to_owned(),
-        kvno: entry.text("msDS-KeyVersionNumber").and_then(|kvno| kvno.parse().ok()),
+        kvno: released.text("msDS-KeyVersionNumber").and_then(|kvno| kvno.parse().ok()),
         sid,
         password,
         learned_salt: None,
@@ -179,7 +181,7 @@ async fn why_nothing(connection: &mut Connection, dn: String) -> Error {
 
 async fn find(connection: &mut Connection, base: &str, account: &str) -> Result<Entry, Error> {
     let filter = format!("(sAMAccountName={})", Search::escape(account.as_bytes()));
-    let attributes = ["sAMAccountName", "objectClass", "objectSid", "msDS-KeyVersionNumber"];
+    let attributes = ["sAMAccountName", "objectClass", "objectSid"];
     let mut search = Search::subtree(base, &filter, &attributes);
     search.size_limit = 2;
     let mut entries = match connection.search(&search).await {
@@ -244,11 +246,18 @@ impl Retrieved {
         [Etype::Aes256, Etype::Aes128].map(make).into()
     }
 
+    /// Whether the current password is the next one, which directories give out five minutes before it is in force: then the password in
+    /// force is the previous one, and the version is its. MS-ADTS 3.1.1.4.5.39: only then it lasts longer than until the next change.
+    #[must_use]
+    pub fn is_ahead(&self) -> bool {
+        self.password.unchanged_interval > self.password.query_interval
+    }
+
     /// A keytab with the keys of the current password (and of the previous one under the version before it), for the account itself and
     /// for each of `service_principals` (`HTTP/webapp01.contoso.com`). Where the directory does not show the version it is taken for 1.
     #[must_use]
     pub fn keytab(&self, domain: &Domain, service_principals: &[&str], now: FileTime) -> Keytab {
-        let kvno = self.kvno.unwrap_or(1);
+        let kvno = self.kvno.unwrap_or(1).saturating_add(u32::from(self.is_ahead()));
         let mut versions = vec![(kvno, self.keys(domain))];
         if let (Some(previous), Some(before)) = (&self.password.previous, kvno.checked_sub(1)) {
             versions.push((before, self.keys_of(previous, domain)));

@@ -30,8 +30,12 @@ fn text(letter: char) -> String {
     (0..128u8).map(|n| if n % 7 == 0 { letter } else { char::from(b'a' + n % 26) }).collect()
 }
 
-/// MSDS-MANAGEDPASSWORD_BLOB. MS-ADTS 2.2.19.
+/// MSDS-MANAGEDPASSWORD_BLOB. MS-ADTS 2.2.19. An hour before the password changes.
 fn blob(current: char, previous: Option<char>) -> Vec<u8> {
+    blob_with(current, previous, 36_000_000_000, 33_000_000_000)
+}
+
+fn blob_with(current: char, previous: Option<char>, until_change: u64, unchanged: u64) -> Vec<u8> {
     let password = |letter| text(letter).encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
     let mut data = password(current);
     let before = previous.map(|letter| {
@@ -39,8 +43,8 @@ fn blob(current: char, previous: Option<char>) -> Vec<u8> {
         0x112u16
     });
     let query = u16::try_from(16 + data.len()).unwrap();
-    data.extend(36_000_000_000u64.to_le_bytes());
-    data.extend(33_000_000_000u64.to_le_bytes());
+    data.extend(until_change.to_le_bytes());
+    data.extend(unchanged.to_le_bytes());
     let length = u32::try_from(16 + data.len()).unwrap();
     let mut blob = [&1u16.to_le_bytes()[..], &[0; 2], &length.to_le_bytes(), &0x10u16.to_le_bytes()].concat();
     for offset in [before.unwrap_or(0), query, query + 8] {
@@ -90,6 +94,8 @@ impl Answers {
                 entry.attribute("msDS-ManagedPassword");
                 entry.value(blob);
             }
+            entry.attribute("msDS-KeyVersionNumber");
+            entry.value(b"7");
             out = entry.end();
         } else if search.base.is_empty() {
             let mut entry = response::Entry::begin(out, request.id, "");
@@ -100,9 +106,7 @@ impl Answers {
             assert_eq!(search.filter.to_string(), "(sAMAccountName=webapp01$)");
             for n in 0..self.matches.min(2) {
                 let mut entry = response::Entry::begin(out, request.id, if n == 0 { DN } else { "CN=other" });
-                for (name, value) in
-                    [("sAMAccountName", self.name), ("objectClass", "top"), ("msDS-KeyVersionNumber", "7")]
-                {
+                for (name, value) in [("sAMAccountName", self.name), ("objectClass", "top")] {
                     entry.attribute(name);
                     entry.value(value.as_bytes());
                     if name == "objectClass" {
@@ -162,6 +166,23 @@ async fn a_managed_password_comes_with_who_it_belongs_to() {
     );
     assert!(gmsa.password.previous.is_none());
     assert!(!format!("{gmsa:?}").contains(&text('C')[..8]));
+}
+
+#[tokio::test]
+async fn a_password_that_comes_before_its_time_has_the_version_to_come() {
+    let versions = |blob: Vec<u8>| async {
+        let gmsa = Answers { blob: Some(blob), ..Answers::default() }.retrieve().await.unwrap();
+        let domain = client::Domain::new("example.test");
+        let keytab = gmsa.keytab(&domain, &[], SystemClock.now());
+        let current = gmsa.keys(&domain);
+        keytab.entries.iter().map(|e| (e.kvno, current.contains(&e.key))).collect::<Vec<_>>()
+    };
+    let [before, after] = [(6, false), (7, true)].map(|it| [it; 2]);
+    assert_eq!(versions(blob('C', Some('P'))).await, [after, before].concat());
+    // Four minutes before the change: the version in force is the previous password's.
+    let (minutes, month) = (2_400_000_000, 25_920_000_000_000);
+    let [before, after] = [(7, false), (8, true)].map(|it| [it; 2]);
+    assert_eq!(versions(blob_with('C', Some('P'), minutes, month)).await, [after, before].concat());
 }
 
 #[tokio::test]

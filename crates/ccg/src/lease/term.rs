@@ -21,7 +21,7 @@ pub struct Term {
     pub password: FileTime,
 }
 
-/// After a password has changed, clocks may still differ by this much.
+/// After a password has changed, clocks may still differ by this much; and so long before that it is given out. MS-ADTS 3.1.1.4.5.39.
 const SKEW: Duration = Duration::from_secs(300);
 /// How long to wait after a first failure, and at most.
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
@@ -47,9 +47,9 @@ impl Term {
         }
     }
 
-    /// How long to wait: until half of the ticket's life is over, or the next password is surely in force; after failures a little, then
-    /// longer and longer. `spread`, of 256, is how much sooner, up to a tenth of it: leases that began together do not all come back
-    /// together.
+    /// How long to wait: until half of the ticket's life is over, the next password is given out, or it is surely in force; after failures
+    /// a little, then longer and longer. `spread`, of 256, is how much sooner, up to a tenth of it: leases that began together do not all
+    /// come back together.
     pub(crate) fn wait(&self, now: FileTime, failures: u32, spread: u8) -> Duration {
         if failures > 0 {
             let (first, most) = PATIENCE;
@@ -57,8 +57,18 @@ impl Term {
             return sooner(wait, spread);
         }
         let half = self.end.since(self.fetched) / 2;
-        let due = self.fetched.saturating_add(sooner(half, spread)).min(self.password.saturating_add(SKEW));
+        let due = self.fetched.saturating_add(sooner(half, spread)).min(self.next_password(spread));
         due.since(now).max(Duration::from_secs(1))
+    }
+
+    /// Who has the next password before it is in force, and the present one with it, takes tickets for either: no service is without its
+    /// keys when the change comes.
+    fn next_password(&self, spread: u8) -> FileTime {
+        let given_out = self.password.saturating_sub(SKEW);
+        match self.fetched < given_out {
+            true => given_out.saturating_add(SKEW / 5 * 4 - SKEW / 5 * 3 * u32::from(spread) / 256),
+            false => self.password.saturating_add(SKEW),
+        }
     }
 }
 
@@ -107,10 +117,16 @@ mod tests {
     }
 
     #[test]
-    fn a_new_password_is_fetched_as_soon_as_every_domain_controller_has_it() {
+    fn a_new_password_is_fetched_before_it_is_in_force_and_again_when_every_domain_controller_has_it() {
+        const MINUTE: Duration = Duration::from_secs(60);
         let term = term(10, 2);
-        assert_eq!(term.wait(term.fetched, 0, 0), HOUR * 2 + SKEW);
-        assert_eq!(term.wait(term.fetched, 0, 255), HOUR * 2 + SKEW, "never before");
+        assert_eq!(term.wait(term.fetched, 0, 0), HOUR * 2 - MINUTE);
+        let soonest = term.wait(term.fetched, 0, 255);
+        assert!(soonest > HOUR * 2 - MINUTE * 4 && soonest < HOUR * 2 - MINUTE * 3, "{soonest:?}");
+        let early = Term { fetched: term.password.saturating_sub(MINUTE), ..term };
+        assert_eq!(early.wait(early.fetched, 0, 255), MINUTE + SKEW, "never before");
+        let late = term.password.saturating_add(MINUTE);
+        assert_eq!(term.wait(late, 0, 0), Duration::from_secs(1), "what was missed is made up for");
     }
 
     #[test]
