@@ -46,7 +46,11 @@ pub struct Lease {
     folder: Folder,
     term: Term,
     failures: u32,
+    look: Duration,
 }
+
+/// How often a lease that waits looks at the clock.
+const LOOK: Duration = Duration::from_secs(30);
 
 impl Lease {
     /// A lease of which nothing is there yet. `id` and `asked_by` are for the audit.
@@ -54,7 +58,7 @@ impl Lease {
     pub fn new(id: &str, asked_by: &str, guard: Guard, members: Vec<Member>, keytabs: Keytabs, folder: Folder) -> Self {
         let term = Term { fetched: FileTime(0), end: FileTime(0), password: FileTime(0) };
         let (id, asked_by) = (id.to_owned(), asked_by.to_owned());
-        Self { id, asked_by, workload: None, guard, members, keytabs, folder, term, failures: 0 }
+        Self { id, asked_by, workload: None, guard, members, keytabs, folder, term, failures: 0, look: LOOK }
     }
 
     /// The same, for this workload: for the audit too.
@@ -99,9 +103,26 @@ impl Lease {
         renewed
     }
 
-    /// Waits until it is time to renew.
+    /// Looks at the clock this often, instead of twice a minute.
+    #[must_use]
+    pub fn with_looks(mut self, every: Duration) -> Self {
+        self.look = every;
+        self
+    }
+
+    /// Waits until it is time to renew. The timer stands still while the machine sleeps, and does not hear when its clock is set: so the
+    /// clock is looked at in between.
     pub async fn due(&self, clock: &dyn Clock) {
-        tokio::time::sleep(self.wait(clock.now())).await;
+        let wait = self.wait(clock.now());
+        let (by_clock, by_timer) = (clock.now().saturating_add(wait), tokio::time::Instant::now() + wait);
+        loop {
+            let left = by_timer.saturating_duration_since(tokio::time::Instant::now());
+            let left = left.min(by_clock.since(clock.now()));
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left.min(self.look)).await;
+        }
     }
 
     /// Keeps it fresh, for ever: stop it by dropping the future. While a link is broken the files stay as they are, and it is tried again.
