@@ -29,7 +29,7 @@ impl GuardService {
     }
 
     /// The same, started by another program that becomes it.
-    pub(crate) fn start_within(domain: &Domain, outer: &[&str], flags: &[&str]) -> Self {
+    pub fn start_within(domain: &Domain, outer: &[&str], flags: &[&str]) -> Self {
         let folder = Self::folder(domain);
         let (ready, log) = (folder.join("ready.json"), folder.join("log"));
         let _ = std::fs::remove_file(&ready);
@@ -120,6 +120,11 @@ impl GuardService {
             assert!(std::time::Instant::now() < deadline, "not {what}: {leases:?}\n{}", self.log());
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
+    }
+
+    /// Whether it runs.
+    pub fn is_alive(&mut self) -> bool {
+        self.process.try_wait().expect("the guard can be asked for").is_none()
     }
 
     /// Ends it as a service manager would (SIGTERM).

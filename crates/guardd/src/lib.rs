@@ -14,6 +14,7 @@ mod api;
 mod audit;
 mod caller;
 pub mod csi;
+mod door;
 pub mod message;
 mod metrics;
 pub mod oci;

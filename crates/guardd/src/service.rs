@@ -14,6 +14,7 @@ use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 
 use crate::api::Api;
+use crate::door::{CALLS, Crowd, is_own};
 
 /// The longest request; sixteen credential specs with a thousand accounts each fit in.
 const LONGEST: usize = 4 << 20;
@@ -23,6 +24,8 @@ const LONGEST: usize = 4 << 20;
 pub(crate) struct Service {
     pub leases: Leases,
     pub access: Access,
+    /// Who is being answered.
+    pub calls: Crowd,
 }
 
 /// Who may call.
@@ -37,10 +40,19 @@ pub enum Access {
 impl Access {
     fn admits(self, peer: &Peer) -> bool {
         match self {
-            Self::Own => peer.uid == 0 || peer.uid == ccg::Owner::this_process().uid,
-            Self::Socket => true,
+            Self::Own => is_own(peer.uid),
+            Self::Socket => is_own(peer.uid) || is_somebody(peer.uid),
         }
     }
+}
+
+/// The system calls everybody by this number whom it has no number for: users of other namespaces, who must not share their leases.
+fn is_somebody(uid: u32) -> bool {
+    static NOBODY: std::sync::LazyLock<u32> = std::sync::LazyLock::new(|| {
+        let text = std::fs::read_to_string("/proc/sys/kernel/overflowuid");
+        text.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(65_534)
+    });
+    uid != *NOBODY
 }
 
 type Answer = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
@@ -80,6 +92,12 @@ impl Service {
             Ok(peer) => peer,
             Err(status) => return status.into_http(),
         };
+        // Until it is answered.
+        let place = (!is_own(peer.uid)).then(|| self.calls.enter(peer.uid, CALLS));
+        if matches!(place, Some(None)) {
+            let text = format!("uid {} has too many calls that are being answered: ask again later", peer.uid);
+            return Status::resource_exhausted(text).into_http();
+        }
         let leases = Arc::new(self.leases);
         let path = request.uri().path().to_owned();
         match path.as_str() {
@@ -117,6 +135,12 @@ pub(crate) fn peer(request: &http::Request<Body>, access: Access) -> Result<Peer
         return Ok(peer);
     }
     tracing::warn!(%peer, "a caller was turned away");
+    if !is_somebody(peer.uid) {
+        return Err(Status::permission_denied(format!(
+            "uid {} is whoever has no number of its own on this host: ask as a user that has one",
+            peer.uid
+        )));
+    }
     Err(Status::permission_denied(format!(
         "uid {} may not ask this guard; its administrator can let a group in",
         peer.uid

@@ -7,6 +7,7 @@ use ccg::Leases;
 use rustix::fs::Gid;
 use tokio::net::UnixListener;
 
+use crate::door::{Crowd, Door};
 use crate::service::{Access, Service};
 
 /// Why the guard does not serve.
@@ -80,8 +81,7 @@ pub async fn serve(
     access: Access,
     stop: impl Future<Output = ()>,
 ) -> Result<(), SocketError> {
-    let incoming = tokio_stream::wrappers::UnixListenerStream::new(listener);
-    let service = Service { leases, access };
-    tonic::transport::Server::builder().serve_with_incoming_shutdown(service, incoming, stop).await?;
+    let service = Service { leases, access, calls: Crowd::default() };
+    tonic::transport::Server::builder().serve_with_incoming_shutdown(service, Door::new(listener), stop).await?;
     Ok(())
 }

@@ -16,6 +16,7 @@ use super::message::{
     BoolValue, NodeGetCapabilitiesResponse, NodeGetInfoResponse, NodeServiceCapability, Nothing, PluginInfo,
     PluginVersion, ProbeResponse, RegistrationStatus, Rpc,
 };
+use crate::door::Door;
 use crate::service::{Access, peer, unary};
 use crate::{SocketError, bind};
 
@@ -57,8 +58,8 @@ impl Sockets {
         let Self { driver: listener, registration, endpoint, files } = self;
         let _files = Removed(files);
         let serve = |listener, service| {
-            let incoming = tokio_stream::wrappers::UnixListenerStream::new(listener);
-            tonic::transport::Server::builder().serve_with_incoming_shutdown(service, incoming, stopped(stop.clone()))
+            let door = Door::new(listener);
+            tonic::transport::Server::builder().serve_with_incoming_shutdown(service, door, stopped(stop.clone()))
         };
         let node = serve(listener, Service::Driver(driver));
         match registration {

@@ -8,6 +8,7 @@ mod domain;
 mod gmsa;
 mod guard;
 mod kds;
+mod limits;
 mod webhook;
 
 use crate::cli::{AccountProvider, Command, Credspec, Dc, Domain, Example, Guard, Webhook};

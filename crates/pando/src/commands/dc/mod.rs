@@ -2,6 +2,7 @@
 
 mod certificate;
 
+use super::limits::allow_many_files;
 use super::{Failed, announce, stopped};
 use crate::cli::DcRun;
 use crate::terminal;
@@ -69,16 +70,6 @@ fn source(args: &DcRun, directory: &Directory) -> Result<(Source, Option<PathBuf
     names.retain(|name| !name.is_empty());
     let source = Source::Authority { authority: Box::new(authority), purpose: Purpose::server(names) };
     Ok((source, Some(certificate)))
-}
-
-/// Each connection is an open file, and what a shell allows is often less than the connections there may be.
-fn allow_many_files() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        tracing::warn!(%error, "the limit of open files stays as it is");
-    }
 }
 
 /// The domain controller's own name, as its account has it.

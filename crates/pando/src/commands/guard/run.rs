@@ -12,11 +12,14 @@ use tokio::net::{TcpListener, UnixListener};
 
 use super::pods::Pods;
 use crate::cli::{GuardRun, resolver};
+use crate::commands::limits::{allow_many_files, leave_no_core};
 use crate::commands::{Failed, announce, stopped};
 use crate::plugins;
 
 /// Serves until stopped. The leases stay: the next guard takes them up.
 pub async fn run(args: GuardRun) -> Result<ExitCode, Failed> {
+    allow_many_files();
+    leave_no_core();
     let stop = stopped();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let metrics = Arc::new(Metrics::default());
@@ -85,7 +88,18 @@ fn leases(args: &GuardRun, clock: &Arc<dyn Clock>, observer: Arc<Watch>) -> Resu
     let limits = Limits { leases: args.max_leases, ..Limits::default() };
     std::fs::create_dir_all(&args.run_dir)
         .map_err(|error| format!("the folder {} cannot be made: {error}", args.run_dir.display()))?;
-    Ok(Leases::resume(guard, domains, places, limits, clock.clone(), observer)?)
+    let leases = Leases::resume(guard, domains, places, limits, clock.clone(), observer)?;
+    warn_of_disk(&identities(args));
+    Ok(leases)
+}
+
+/// What was on a disk can be read from it later; what was in memory is gone with it.
+fn warn_of_disk(identities: &Path) {
+    const IN_MEMORY: [i64; 2] = [0x0102_1994, 0x8584_58f6];
+    if rustix::fs::statfs(identities).is_ok_and(|found| !IN_MEMORY.contains(&found.f_type)) {
+        let path = identities.display();
+        tracing::warn!(%path, "identities are kept on a disk, and may be found there later: choose a folder in memory (tmpfs)");
+    }
 }
 
 pub(super) fn identities(args: &GuardRun) -> PathBuf {
