@@ -7,6 +7,7 @@
 )]
 
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use pando_tests::chain::{AccountProvider, credential_spec};
@@ -172,6 +173,12 @@ fn other_users_are_let_in_by_group_and_see_to_their_own_leases_only() {
     readable(&spec_of_elsewhere);
     let elsewhere = as_user(guard.ask("add").arg("--credspec").arg(&spec_of_elsewhere));
     elsewhere.fails(1).says("evil.test").says("serves only contoso.com");
+    let audit = guard.audit();
+    let last = audit.last().expect("there are lines");
+    let who = last["asked_by"].as_str().expect("it says who");
+    assert!(who.starts_with("uid 12345") && last["outcome"] == "refused", "{last}");
+    assert!(last["error"].as_str().is_some_and(|error| error.contains("evil.test")), "{last}");
+    assert!(guard.metrics().contains("pando_guard_refusals_total 2"), "{}", guard.metrics());
     as_user(guard.ask("add").arg("--credspec").arg(&spec)).ok().says("KRB5CCNAME=FILE:");
     as_user(guard.ask("leases")).ok().says("webapp01$@CONTOSO.COM").never_says(&mine);
     assert_eq!(guard.leases().len(), 2, "root sees both");
@@ -194,4 +201,38 @@ fn what_is_in_the_way_of_the_socket_is_said() {
     let file = domain.path("krb5.conf");
     again(&file).fails(1).says("is no socket");
     assert!(file.exists());
+}
+
+#[test]
+fn one_user_cannot_keep_the_others_from_the_socket() {
+    let domain = Domain::start();
+    let guard = GuardService::start_with(&domain, &["--socket-group", CONTAINER_USER]);
+    // It answers each as soon as it hears of it; what is one too many is closed instead.
+    let greedy = r"
+import socket, sys
+def call():
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(sys.argv[1])
+    s.settimeout(60)
+    return s
+mine = [call() for _ in range(32)]
+print('closed' if call().recv(1) == b'' else 'open')
+";
+    let greedy = Tool::new("/usr/bin/python3").args(["-c", greedy]).arg(guard.socket());
+    as_user(greedy).ok().says("closed");
+    guard.ask("leases").ok();
+}
+
+#[test]
+fn a_guard_that_runs_out_of_open_files_goes_on_when_there_are_some_again() {
+    let domain = Domain::start();
+    let mut guard = GuardService::start_within(&domain, &["prlimit", "--nofile=48:48"], &[]);
+    let callers: Vec<_> = (0..100).map(|_| UnixStream::connect(guard.socket()).expect("it listens")).collect();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !guard.log().contains("a connection cannot be taken now") {
+        assert!(guard.is_alive() && std::time::Instant::now() < deadline, "{}", guard.log());
+        std::thread::yield_now();
+    }
+    drop(callers);
+    assert_eq!(guard.leases().len(), 0);
 }

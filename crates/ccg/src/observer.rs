@@ -6,12 +6,17 @@ use credspec::CredentialSpec;
 use dtyp::FileTime;
 use serde::Serialize;
 
-use crate::{GuardError, Workload};
+use crate::{GuardError, LeaseError, Peer, Workload};
 
 /// Is told of every fetch, whatever came of it.
 pub trait Observer: Send + Sync {
     /// A fetch has ended.
     fn fetched(&self, fetch: &Fetch<'_>);
+
+    /// Somebody asked for a lease, and nothing was fetched for it.
+    fn refused(&self, asked_by: &Peer, why: &LeaseError) {
+        tracing::warn!(%asked_by, %why, "no lease was made");
+    }
 }
 
 /// Why an identity was fetched.

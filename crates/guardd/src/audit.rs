@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use ccg::{Fetch, Workload};
+use ccg::{Fetch, LeaseError, Peer, Workload};
 use dtyp::FileTime;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -43,6 +43,16 @@ struct Refused<'a> {
     occasion: &'static str,
     workload: &'a Workload,
     credspec: &'a str,
+    outcome: &'static str,
+    error: String,
+}
+
+/// Somebody whose request came to no fetch.
+#[derive(Serialize)]
+struct TurnedAway {
+    time: String,
+    occasion: &'static str,
+    asked_by: String,
     outcome: &'static str,
     error: String,
 }
@@ -93,6 +103,11 @@ impl AuditFile {
     pub(crate) fn refused(&self, workload: &Workload, credspec: &str, why: &dyn std::fmt::Display, now: FileTime) {
         let (time, error) = (now.generalized(), why.to_string());
         self.append(&Refused { time, occasion: "begin", workload, credspec, outcome: "refused", error });
+    }
+
+    pub(crate) fn turned_away(&self, asked_by: &Peer, why: &LeaseError, now: FileTime) {
+        let (time, asked_by, error) = (now.generalized(), asked_by.to_string(), why.to_string());
+        self.append(&TurnedAway { time, occasion: "begin", asked_by, outcome: "refused", error });
     }
 
     fn append(&self, line: &impl Serialize) {

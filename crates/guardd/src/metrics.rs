@@ -30,6 +30,7 @@ struct Call {
 pub struct Metrics {
     registry: Registry,
     fetches: Family<Labels, Counter>,
+    refusals: Counter,
     volumes: Family<Call, Counter>,
     seconds: Histogram,
     held: Gauge,
@@ -43,9 +44,10 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("pando_guard");
         let (fetches, held, failing, expired) =
             (Family::default(), Gauge::default(), Gauge::default(), Gauge::default());
-        let (soonest, volumes) = (Gauge::default(), Family::default());
+        let (soonest, volumes, refusals) = (Gauge::default(), Family::default(), Counter::default());
         let seconds = Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]);
         registry.register("fetches", "Identities fetched, by occasion and by the link that broke", fetches.clone());
+        registry.register("refusals", "Requests for a lease that nothing was fetched for", refusals.clone());
         registry.register("volume_calls", "Calls of kubelet for pods' volumes, by gRPC code", volumes.clone());
         registry.register_with_unit("fetch", "How long a fetch took", Unit::Seconds, seconds.clone());
         registry.register("leases", "Leases that are held", held.clone());
@@ -57,7 +59,7 @@ impl Default for Metrics {
             Unit::Seconds,
             soonest.clone(),
         );
-        Self { registry, fetches, volumes, seconds, held, failing, expired, soonest }
+        Self { registry, fetches, refusals, volumes, seconds, held, failing, expired, soonest }
     }
 }
 
@@ -73,6 +75,10 @@ impl Metrics {
         };
         self.fetches.get_or_create(&Labels { occasion, outcome }).inc();
         self.seconds.observe(fetch.took.as_secs_f64());
+    }
+
+    pub(crate) fn refused(&self) {
+        self.refusals.inc();
     }
 
     pub(crate) fn volume(&self, call: &'static str, code: tonic::Code) {

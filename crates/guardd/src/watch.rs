@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ccg::{Fetch, Logged, Observer, Workload};
+use ccg::{Fetch, LeaseError, Logged, Observer, Peer, Workload};
 use dtyp::Clock;
 
 use crate::{AuditFile, Metrics};
@@ -38,6 +38,14 @@ impl Observer for Watch {
         self.metrics.record(fetch);
         if let Some(audit) = &self.audit {
             audit.record(fetch, self.clock.now());
+        }
+    }
+
+    fn refused(&self, asked_by: &Peer, why: &LeaseError) {
+        Logged.refused(asked_by, why);
+        self.metrics.refused();
+        if let Some(audit) = &self.audit {
+            audit.turned_away(asked_by, why, self.clock.now());
         }
     }
 }

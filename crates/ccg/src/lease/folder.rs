@@ -307,6 +307,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_removed_is_taken_from_its_user_first_who_may_be_in_it_still() {
+        let place = tempfile::tempdir().unwrap();
+        let us = Owner::this_process();
+        let owner = if us.uid == 0 { Owner { uid: 12_345, gid: 54_321 } } else { us };
+        let folder = Folder::new(place.path().join("lease"), owner);
+        folder.create(&["webapp01"]).unwrap();
+        let account = std::fs::File::open(folder.account("webapp01")).unwrap();
+        account.set_permissions(std::fs::Permissions::from_mode(0o777)).unwrap();
+        folder.remove().unwrap();
+        let left = account.metadata().unwrap();
+        assert_eq!((left.uid(), left.gid(), left.mode() & 0o7777), (us.uid, us.gid, 0o700));
+    }
+
+    #[test]
     fn names_that_lead_out_are_no_folders() {
         for name in ["", ".", "..", "a/b", "../x"] {
             let (_place, folder) = folder();

@@ -73,8 +73,19 @@ fn empty(folder: &impl std::os::fd::AsFd, top: &impl std::os::fd::AsFd, moved: &
     Ok(())
 }
 
-/// Opens a folder that its owner may have closed. What is exchanged for a link meanwhile is not followed.
+/// Opens a folder, and takes it from its user, whose processes may be in it still: from now on they put nothing into it.
 fn open(at: &impl std::os::fd::AsFd, name: &std::ffi::CStr) -> Result<rustix::fd::OwnedFd, Errno> {
+    let opened = open_closed(at, name)?;
+    let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
+    // Where it is not ours to take, it is nobody's but our own.
+    let _ = rustix::fs::fchown(&opened, Some(uid), Some(gid));
+    // Without this right its own folders could not be moved out of it; root needs none.
+    let _ = rustix::fs::fchmod(&opened, Mode::RWXU);
+    Ok(opened)
+}
+
+/// Opens a folder that its owner may have closed. What is exchanged for a link meanwhile is not followed.
+fn open_closed(at: &impl std::os::fd::AsFd, name: &std::ffi::CStr) -> Result<rustix::fd::OwnedFd, Errno> {
     match rustix::fs::openat(at, name, DIRECTORY, Mode::empty()) {
         Err(Errno::ACCESS) => {
             let closed = rustix::fs::openat(at, name, DIRECTORY | OFlags::PATH, Mode::empty())?;
@@ -82,12 +93,7 @@ fn open(at: &impl std::os::fd::AsFd, name: &std::ffi::CStr) -> Result<rustix::fd
             rustix::fs::chmodat(CWD, by_handle, Mode::RWXU, AtFlags::empty())?;
             rustix::fs::openat(at, name, DIRECTORY, Mode::empty())
         }
-        opened => {
-            let opened = opened?;
-            // Without this right its own folders could not be moved out of it; root needs none.
-            let _ = rustix::fs::fchmod(&opened, Mode::RWXU);
-            Ok(opened)
-        }
+        opened => opened,
     }
 }
 

@@ -13,7 +13,7 @@ pub struct LeaseId(String);
 
 /// A text that names no lease.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a lease is named by 20 lower-case hexadecimal digits")]
+#[error("a lease is named by 20 lower-case hexadecimal digits: `pando guard leases` lists those there are")]
 pub struct BadLeaseId;
 
 impl LeaseId {

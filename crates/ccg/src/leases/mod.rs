@@ -10,6 +10,8 @@ mod id;
 mod keeper;
 mod peer;
 mod record;
+#[cfg(test)]
+mod tests;
 mod workload;
 
 use std::collections::BTreeMap;
@@ -17,8 +19,8 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use client::{PrincipalName, kerberos};
-use credspec::CredentialSpec;
+use client::{Domain, PrincipalName, kerberos};
+use credspec::{CredentialSpec, DnsName};
 use dtyp::{Clock, SystemRandom};
 use secrecy::SecretString;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -140,6 +142,8 @@ struct Held {
     members: Vec<Member>,
     commands: mpsc::Sender<Renew>,
     standing: watch::Receiver<Standing>,
+    /// Why the guard does not renew it at all: it does not serve a domain of the lease's any more.
+    unserved: Option<String>,
     task: JoinHandle<()>,
 }
 
@@ -204,10 +208,19 @@ impl Leases {
         let records = Record::load_all(&places.records).map_err(at(&places.records))?;
         for record in records {
             let id = record.id.clone();
-            match members(&record.specs, &self.inner.domains) {
+            let served = members(&record.specs, |name| self.inner.domains.of(name));
+            let (members, unserved) = match served {
+                // A domain that was forgotten on the command line must not cost containers their identity.
+                Err(error @ LeaseError::NotServed { .. }) => {
+                    tracing::error!(lease = %id, %error, "this lease is kept, but not kept fresh");
+                    (members(&record.specs, |name| Ok(Domain::new(name.as_str()))), Some(error.to_string()))
+                }
+                served => (served, None),
+            };
+            match members {
                 Ok(members) if self.is_whole(&id, &members) => {
                     let lease = self.lease(&record, members.clone()).with_term(record.term);
-                    self.hold(record, members, lease);
+                    self.hold(record, members, lease, unserved);
                 }
                 _ => {
                     tracing::info!(lease = %id, "this lease's folder is gone, so it has ended");
@@ -246,7 +259,8 @@ impl Leases {
     /// Why not; nothing is left then.
     pub async fn add(&self, request: Request) -> Result<Added, LeaseError> {
         // Kept until it is held, or has failed.
-        let (members, _place) = self.check(&request)?;
+        let checked = self.check(&request);
+        let (members, _place) = checked.inspect_err(|why| self.inner.observer.refused(&request.peer, why))?;
         let Request { peer, id, specs, owner, readers, workload, keytabs, brought } = request;
         let id = id.unwrap_or_else(|| LeaseId::random(&SystemRandom));
         if self.held().contains_key(&id) {
@@ -274,7 +288,7 @@ impl Leases {
         let folder = lease.folder().clone();
         let records = &self.inner.places.records;
         record.save(records).map_err(at(records)).inspect_err(|_| drop(folder.remove()))?;
-        self.hold(record, members, lease);
+        self.hold(record, members, lease, None);
         Ok(Added { id, folders })
     }
 
@@ -295,7 +309,7 @@ impl Leases {
         if !request.peer.is_trusted() {
             check_untrusted(request)?;
         }
-        let members = members(&request.specs, &self.inner.domains)?;
+        let members = members(&request.specs, |name| self.inner.domains.of(name))?;
         if let Some(brought) = &request.brought {
             let other = members.iter().find(|member| !member.spec.domain_join_config.is_named(&brought.domain));
             if let Some(Member { spec, .. }) = other {
@@ -313,12 +327,13 @@ impl Leases {
         lease.with_workload(record.workload.clone())
     }
 
-    fn hold(&self, record: Record, members: Vec<Member>, lease: Lease) {
+    fn hold(&self, record: Record, members: Vec<Member>, lease: Lease, unserved: Option<String>) {
         let (commands, receiver) = mpsc::channel(4);
-        let (sender, standing) = watch::channel(Standing { term: record.term, failures: 0, error: None });
+        let (failures, error) = (u32::from(unserved.is_some()), unserved.clone());
+        let (sender, standing) = watch::channel(Standing { term: record.term, failures, error });
         let keeper = Keeper {
             lease,
-            alone: record.brought.is_none(),
+            alone: record.brought.is_none() && unserved.is_none(),
             clock: self.inner.clock.clone(),
             observer: self.inner.observer.clone(),
             fetching: self.inner.fetching.clone(),
@@ -328,7 +343,7 @@ impl Leases {
         };
         let id = record.id.clone();
         let task = tokio::spawn(keeper.run());
-        self.held().insert(id, Held { record, members, commands, standing, task });
+        self.held().insert(id, Held { record, members, commands, standing, unserved, task });
     }
 
     fn saver(&self, mut record: Record) -> Box<dyn Fn(crate::Term) + Send> {
@@ -349,7 +364,7 @@ impl Leases {
         let mut found = Vec::new();
         for held in self.held().values() {
             let same = held.record.brought.as_ref().is_some_and(|brought| credentials.is_for(brought));
-            if same && peer.may_see_to(&held.record.peer) {
+            if same && held.unserved.is_none() && peer.may_see_to(&held.record.peer) {
                 let folder = self.inner.places.identities.join(held.record.id.as_str());
                 let folders: Vec<_> = accounts(&held.members).map(|account| folder.join(account)).collect();
                 found.push((held.commands.clone(), folders));
@@ -392,18 +407,23 @@ impl Leases {
     }
 
     async fn end(&self, held: Held, peer: &Peer) -> Result<Vec<PathBuf>, LeaseError> {
-        let Held { record, members, standing, task, .. } = held;
+        let Held { record, members, standing, unserved, task, .. } = held;
         task.abort();
         // It was aborted: what it says does not matter, only that it writes no more.
         let _ = task.await;
         let id = record.id.clone();
         let folder = Folder::new(self.inner.places.identities.join(id.as_str()), record.owner);
-        let records = &self.inner.places.records;
-        let removed = folder.remove().and_then(|()| Record::remove(records, &id).map_err(at(records)));
+        let (removal, records) = (folder.clone(), self.inner.places.records.clone());
+        let (named, place) = (id.clone(), self.inner.places.identities.clone());
+        // Its user may have filled it: others are answered meanwhile.
+        let removed = tokio::task::spawn_blocking(move || {
+            removal.remove().and_then(|()| Record::remove(&records, &named).map_err(at(&records)))
+        });
+        let removed = removed.await.unwrap_or_else(|error| Err(at(&place)(std::io::Error::other(error))));
         if let Err(error) = removed {
             // It is still a lease, so that it is seen, counts, and can be released again.
             let lease = self.lease(&record, members.clone()).with_term(standing.borrow().term);
-            self.hold(record, members, lease);
+            self.hold(record, members, lease, unserved);
             return Err(error.into());
         }
         tracing::info!(lease = %id, by = %peer, "lease released");
@@ -474,7 +494,7 @@ const ZERO: crate::Term =
     crate::Term { fetched: dtyp::FileTime(0), end: dtyp::FileTime(0), password: dtyp::FileTime(0) };
 
 /// The specs as they came, read and with their domains.
-fn members(specs: &[String], domains: &Domains) -> Result<Vec<Member>, LeaseError> {
+fn members(specs: &[String], find: impl Fn(&DnsName) -> Result<Domain, LeaseError>) -> Result<Vec<Member>, LeaseError> {
     match specs.len() {
         0 => return Err(LeaseError::NoSpecs),
         1..=MOST_SPECS => {}
@@ -487,7 +507,7 @@ fn members(specs: &[String], domains: &Domains) -> Result<Vec<Member>, LeaseErro
             links: Vec::new(),
             cause: Box::new(error.into()),
         })?;
-        let domain = domains.of(&spec.domain_join_config.dns_name)?;
+        let domain = find(&spec.domain_join_config.dns_name)?;
         Ok::<_, LeaseError>(Member { spec, domain })
     };
     let members = specs.iter().map(read).collect::<Result<Vec<_>, _>>()?;

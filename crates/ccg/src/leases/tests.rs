@@ -1,0 +1,77 @@
+use dtyp::SystemClock;
+
+use super::*;
+use crate::{Logged, Plugins, Term};
+
+fn spec(domain: &str) -> String {
+    let facts = credspec::DomainFacts {
+        sid: "S-1-5-21-1-2-3".parse().unwrap(),
+        guid: "56d9b66c-d746-4f87-bd26-26760cfdca2e".parse().unwrap(),
+        dns_name: domain.parse().unwrap(),
+        dns_tree_name: domain.parse().unwrap(),
+        net_bios_name: "CONTOSO".parse().unwrap(),
+    };
+    CredentialSpec::generate(&facts, &["webapp01".parse().unwrap()], None).unwrap().to_json()
+}
+
+fn places(place: &tempfile::TempDir) -> Places {
+    Places { identities: place.path().join("krb"), records: place.path().join("records") }
+}
+
+fn resume(place: &tempfile::TempDir, domain: &str) -> Leases {
+    let (guard, domains) = (Guard::new(Plugins::new()), Domains::default().with(Domain::new(domain)));
+    Leases::resume(guard, domains, places(place), Limits::default(), Arc::new(SystemClock), Arc::new(Logged)).unwrap()
+}
+
+fn root() -> Peer {
+    let Owner { uid, gid } = Owner::this_process();
+    Peer { uid, gid, pid: None }
+}
+
+/// What a guard left that held a lease in this domain for some hours to come.
+fn left_behind(place: &tempfile::TempDir, domain: &str) -> (LeaseId, PathBuf) {
+    drop(resume(place, domain));
+    let (id, now) = (LeaseId::random(&SystemRandom), SystemClock.now());
+    let hours = |count: u64| now.saturating_add(std::time::Duration::from_secs(3600 * count));
+    let term = Term { fetched: now, end: hours(10), password: hours(700) };
+    let folder = Folder::new(places(place).identities.join(id.as_str()), Owner::this_process());
+    folder.create(&["webapp01"]).unwrap();
+    folder.put("webapp01", Folder::CCACHE, b"tickets").unwrap();
+    let record = Record {
+        version: Record::VERSION,
+        id: id.clone(),
+        peer: root(),
+        owner: Owner::this_process(),
+        readers: Readers::Owner,
+        workload: None,
+        keytabs: Keytabs::default(),
+        specs: vec![spec(domain)],
+        brought: None,
+        term,
+    };
+    record.save(&places(place).records).unwrap();
+    (id, folder.account("webapp01").join(Folder::CCACHE))
+}
+
+#[tokio::test]
+async fn a_domain_that_is_forgotten_at_a_restart_costs_no_container_its_identity() {
+    let place = tempfile::tempdir().unwrap();
+    let (id, ccache) = left_behind(&place, "contoso.com");
+    let leases = resume(&place, "fabrikam.test");
+    let listed = leases.list(&root());
+    let [lease] = &listed[..] else { panic!("{listed:?}") };
+    let why = lease.standing.error.as_deref().unwrap_or_default();
+    assert!(lease.standing.failures == 1 && why.contains("contoso.com") && why.contains("fabrikam.test"), "{why}");
+    assert!(lease.standing.is_alive(SystemClock.now()));
+    assert_eq!(std::fs::read(&ccache).unwrap(), b"tickets");
+    drop(leases);
+
+    let leases = resume(&place, "contoso.com");
+    assert_eq!((leases.list(&root())[0].standing.failures, ccache.exists()), (0, true));
+    drop(leases);
+
+    let leases = resume(&place, "fabrikam.test");
+    leases.release(&root(), &id).await.unwrap();
+    assert!(!ccache.exists() && leases.list(&root()).is_empty());
+    assert_eq!(std::fs::read_dir(places(&place).records).unwrap().count(), 0);
+}
