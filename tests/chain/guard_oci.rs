@@ -147,6 +147,27 @@ fn without_an_identity_the_container_does_not_start_and_the_broken_link_is_said(
     assert_eq!(guard.leases().len(), 0);
 }
 
+/// The machine lost its guard, or the runtime was killed, when the container ended.
+#[test]
+fn a_container_whose_end_the_guard_did_not_hear_of_starts_again() {
+    let domain = Domain::start();
+    let _provider = AccountProvider::start(&domain);
+    let guard = GuardService::start(&domain);
+    let specs = specs(&domain);
+    let bundle = Bundle::new(&domain, "again", "echo started");
+    std::fs::write(bundle.folder.join("config.json"), bundle.config.to_string()).expect("the file can be written");
+    let state = json!({ "ociVersion": "1.0.2", "id": "again", "status": "creating", "pid": 1, "bundle": bundle.folder,
+                        "annotations": bundle.config["annotations"] });
+    let create = || {
+        let hook = Tool::new(pando()).args(["guard", "hook", "create", "--socket"]).arg(guard.socket());
+        hook.arg("--credspec-dir").arg(&specs).input(state.to_string()).ok();
+        guard.leases()
+    };
+    let (first, second) = (create(), create());
+    assert_eq!((first.len(), second.len()), (1, 1));
+    assert_eq!(first[0]["lease"], second[0]["lease"]);
+}
+
 #[test]
 fn an_annotation_cannot_name_a_file_outside_of_the_folder() {
     let domain = Domain::start();

@@ -32,9 +32,18 @@ fn edit(args: &HookEdit) -> Result<(), Failed> {
 
 async fn create(args: &HookCreate) -> Result<(), Failed> {
     let container = state()?;
-    if container.is_annotated() {
-        let request = container.request(&args.credspec_dir)?;
-        Caller::connect(&args.socket).await?.add(request).await?;
+    if !container.is_annotated() {
+        return Ok(());
+    }
+    let request = container.request(&args.credspec_dir)?;
+    let guard = Caller::connect(&args.socket).await?;
+    match guard.add(request.clone()).await {
+        // Of the same container's earlier run, whose end the guard did not hear of.
+        Err(CallError::Refused(status)) if status.code() == guardd::Code::AlreadyExists => {
+            guard.release(&request.lease_id).await?;
+            guard.add(request).await?;
+        }
+        added => drop(added?),
     }
     Ok(())
 }
