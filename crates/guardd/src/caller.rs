@@ -11,6 +11,9 @@ use tonic_prost::ProstCodec;
 
 use crate::message::own;
 
+/// Ten thousand leases, each with what is wrong with it.
+const LONGEST_ANSWER: usize = 64 << 20;
+
 /// A connection to a guard.
 pub struct Caller {
     channel: Channel,
@@ -80,7 +83,7 @@ impl Caller {
         A: Message + Default + 'static,
     {
         let refused = |status| CallError::Refused(Box::new(status));
-        let mut grpc = tonic::client::Grpc::new(self.channel.clone());
+        let mut grpc = tonic::client::Grpc::new(self.channel.clone()).max_decoding_message_size(LONGEST_ANSWER);
         grpc.ready().await.map_err(|error| refused(tonic::Status::unavailable(error.to_string())))?;
         let path = PathAndQuery::from_static(path);
         let answer = grpc.unary(tonic::Request::new(request), path, ProstCodec::<Q, A>::default()).await;

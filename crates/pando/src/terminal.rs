@@ -31,5 +31,23 @@ pub fn chain(error: &dyn Error) -> String {
         }
         source = cause.source();
     }
-    text
+    plain(&text)
+}
+
+/// A text as it may be shown whoever it comes from: a server's words must not move the cursor, or turn the line around.
+pub fn plain(text: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let odd = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || turns(c);
+    text.chars().map(|c| if odd(c) { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_servers_words_do_nothing_to_the_terminal() {
+        let error = std::io::Error::other("no:\n\tJürgen \u{1b}[2J\r\u{9b}1m\u{202e}ok");
+        assert_eq!(chain(&error), "no:\n\tJürgen \u{fffd}[2J\u{fffd}\u{fffd}1m\u{fffd}ok");
+    }
 }

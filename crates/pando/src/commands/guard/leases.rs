@@ -53,7 +53,7 @@ pub async fn list(args: GuardLeases) -> Result<ExitCode, Failed> {
             let user = lease.owner.map_or(0, |owner| owner.uid);
             let whom = if lease.pod.is_empty() { format!("uid {user}") } else { format!("pod {}", lease.pod) };
             let accounts = lease.accounts.join("\n");
-            table.add_row([lease.lease_id.clone(), accounts, whom, time(lease.ends), renewals(lease)]);
+            table.add_row([lease.lease_id.clone(), accounts, whom, readable(&time(lease.ends)), renewals(lease)]);
         }
         terminal::say(table);
     }
@@ -68,7 +68,7 @@ pub async fn release(args: GuardRelease) -> Result<ExitCode, Failed> {
 
 fn renewals(lease: &Lease) -> String {
     match (lease.renewed_by_guard, lease.failures) {
-        (_, failures @ 1..) => format!("{failures} failed: {}", lease.error),
+        (_, failures @ 1..) => format!("{failures} failed: {}", terminal::plain(&lease.error)),
         (true, 0) => "in order".to_owned(),
         (false, 0) => "by whoever asked".to_owned(),
     }
@@ -91,6 +91,23 @@ fn json(lease: &Lease) -> serde_json::Value {
     })
 }
 
+/// `2026-11-28 16:25:27 UTC` for `20261128162527.0Z`.
+fn readable(time: &str) -> String {
+    let part = |from, to| time.get(from..to).unwrap_or_default();
+    let [year, month, day] = [part(0, 4), part(4, 6), part(6, 8)];
+    format!("{year}-{month}-{day} {}:{}:{} UTC", part(8, 10), part(10, 12), part(12, 14))
+}
+
 fn time(seconds: i64) -> String {
     FileTime::from_unix(seconds, 0).generalized()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_read_times_with_marks_between() {
+        assert_eq!(readable(&time(1_795_883_127)), "2026-11-28 16:25:27 UTC");
+    }
 }
