@@ -10,8 +10,12 @@ use crate::process::{root, run, succeeds};
 use crate::{ChoreError, Outcome, packages};
 
 /// What is built: the package and the file that comes of it. A further program for Windows is one more line here.
-pub const PROGRAMS: &[(&str, &str)] =
-    &[("pando-ccg-rkc", "CCGRKC.dll"), ("pando-ccg-akv", "CCGAKVPlugin.dll"), ("pando-ccg-host", "ccg-host.exe")];
+pub const PROGRAMS: &[(&str, &str)] = &[
+    ("pando-ccg-rkc", "CCGRKC.dll"),
+    ("pando-ccg-akv", "CCGAKVPlugin.dll"),
+    ("pando-ccg-host", "ccg-host.exe"),
+    ("pando-ccg-installer", "pando-ccg-installer.exe"),
+];
 
 const TARGET: &str = "x86_64-pc-windows-gnu";
 /// The profile in Cargo.toml that is for them.

@@ -1,0 +1,200 @@
+//! The installer of CCG's plugins, on a computer with Windows' interfaces: real files, and a real registry.
+//!
+//! Wine has no CCG and no installer of Windows' own that owns its key: that key is made here, and taking it over from its owner is not seen.
+#![allow(clippy::expect_used, clippy::panic, reason = "only tests here; failing is their job")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use pando_tests::{Finished, Tool, Wine};
+use serde_json::Value;
+
+const COM_CLASSES: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\CCG\COMClasses";
+const RKC: &str = r"HKLM\SOFTWARE\Classes\CLSID\{E4781092-F116-4B79-B55E-28EB6A224E26}";
+const AKV: &str = r"HKLM\SOFTWARE\Classes\CLSID\{CCC2A336-D7F3-4818-A213-272B7924213E}";
+const INSTALLER: &str = "pando-ccg-installer.exe";
+const DLLS: [&str; 2] = ["CCGRKC.dll", "CCGAKVPlugin.dll"];
+
+/// A host of containers, with a release unpacked in `C:\pando`.
+fn computer() -> Wine {
+    let wine = Wine::start();
+    reg(&wine, &["add", COM_CLASSES]);
+    for file in DLLS.iter().chain([&INSTALLER]) {
+        wine.put(file);
+    }
+    sum(&wine.drive_c("pando"));
+    wine
+}
+
+fn reg(wine: &Wine, words: &[&str]) -> Finished {
+    wine.run("reg").args(words).args(["/f"].iter().filter(|_| words.first() != Some(&"query"))).ok()
+}
+
+/// The list that a release has, made with the tool that everybody has.
+fn sum(folder: &Path) {
+    let sums = Tool::new("sh").args(["-c", "cd \"$0\" && sha256sum -- *.dll"]).arg(folder).ok();
+    fs::write(folder.join("SHA256SUMS"), sums.stdout).expect("the list can be written");
+}
+
+fn installer(wine: &Wine, words: &[&str]) -> Tool {
+    wine.program(INSTALLER).args(words)
+}
+
+/// What an installer may touch: the registry's two halves, without what Wine's own services write there, and the files.
+fn state(wine: &Wine) -> (Vec<String>, Vec<PathBuf>) {
+    let mut keys = Vec::new();
+    for half in [r"HKLM\SOFTWARE", r"HKLM\SYSTEM\CurrentControlSet"] {
+        wine.run("reg").args(["export", half, r"C:\state.reg", "/y"]).ok();
+        let bytes = fs::read(wine.drive_c("state.reg")).expect("the export can be read");
+        let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+        keys.extend(String::from_utf16_lossy(&units).lines().map(str::to_owned));
+    }
+    let files = Tool::new("find").arg(wine.drive_c("Program Files")).ok().stdout;
+    let mut files: Vec<_> = files.lines().map(PathBuf::from).collect();
+    files.sort();
+    (keys, files)
+}
+
+fn status(wine: &Wine) -> Value {
+    let finished = installer(wine, &["status", "--json"]).run();
+    serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {finished}"))
+}
+
+fn states(wine: &Wine) -> [String; 2] {
+    let status = status(wine);
+    [0, 1].map(|at| status["plugins"][at]["state"].as_str().unwrap_or_default().to_owned())
+}
+
+/// Where a plugin's DLL is, on this computer's own file system.
+fn dll(wine: &Wine, at: usize) -> PathBuf {
+    let path = status(wine)["plugins"][at]["dll"].as_str().expect("a DLL is registered").to_owned();
+    wine.drive_c(path.trim_start_matches(r"C:\").replace('\\', "/"))
+}
+
+#[test]
+fn plugins_are_installed_once_mended_and_taken_away_without_a_trace() {
+    let wine = computer();
+    let before = state(&wine);
+    installer(&wine, &["status"]).fails(5).says("rkc").says("absent");
+    installer(&wine, &["status", "--expect", "absent"]).ok();
+
+    installer(&wine, &["install"]).ok().says("installed").says(r"NT AUTHORITY\NetworkService").says("its caller");
+    installer(&wine, &["status"]).ok();
+    let installed = state(&wine);
+    assert_ne!(before, installed);
+    for (at, name) in DLLS.iter().enumerate() {
+        assert_eq!(
+            fs::read(dll(&wine, at)).expect("it is there"),
+            fs::read(wine.drive_c("pando").join(name)).expect("it is there")
+        );
+    }
+    // COM sees it: in-process, as CCG's surrogate does.
+    let query = wine.run("reg").args(["query", &format!(r"{RKC}\InprocServer32")]).ok();
+    query.says("Both").says(r"C:\Program Files\Pando\ccg\rkc\");
+    installer(&wine, &["install", "--json"]).ok().says("\"changed\": false");
+    assert_eq!(state(&wine), installed);
+
+    // What somebody breaks is named, and put right.
+    reg(&wine, &["delete", &format!(r"{COM_CLASSES}\{{E4781092-F116-4B79-B55E-28EB6A224E26}}")]);
+    reg(&wine, &["add", &format!(r"{AKV}\InprocServer32"), "/v", "ThreadingModel", "/d", "Apartment"]);
+    fs::write(dll(&wine, 1), "something else").expect("it can be changed");
+    let broken = installer(&wine, &["status"]).fails(5);
+    broken.says("COMClasses").says("missing").says("is \"Apartment\": should be \"Both\"").says("different: C:");
+    installer(&wine, &["install"]).ok();
+    assert_eq!(state(&wine), installed);
+
+    installer(&wine, &["uninstall"]).ok().says("absent");
+    assert_eq!(state(&wine), before);
+    installer(&wine, &["uninstall", "--json"]).ok().says("\"changed\": false");
+    installer(&wine, &["upgrade"]).fails(3).says("nothing to upgrade");
+}
+
+#[test]
+fn a_run_that_fails_at_any_step_leaves_everything_as_it_was() {
+    let wine = computer();
+    wine.put("faulty-installer.exe");
+    let before = state(&wine);
+    let faulty = |at: usize, words: &[&str]| {
+        wine.program("faulty-installer.exe").args(["--at", &at.to_string()]).args(words).run()
+    };
+    // The whole registry is compared after some of them: that takes its time.
+    let absent = status(&wine);
+    let mut at = 0;
+    loop {
+        let finished = faulty(at, &["install"]);
+        if finished.code == Some(0) {
+            break;
+        }
+        assert_eq!(finished.code, Some(1), "{finished}");
+        finished.says("this computer is faulty; everything is as it was before");
+        assert_eq!(status(&wine), absent, "after {at} steps");
+        if at % 15 == 0 {
+            assert_eq!(state(&wine), before, "after {at} steps");
+        }
+        at += 3;
+    }
+    assert!(at > 30, "it took {at} steps");
+    let installed = state(&wine);
+    for at in [5, 17] {
+        faulty(at, &["uninstall"]).says("everything is as it was before");
+        assert_eq!(state(&wine), installed, "after {at} steps");
+    }
+}
+
+#[test]
+fn someone_elses_class_is_taken_over_only_when_told_so() {
+    let wine = computer();
+    let server = format!(r"{RKC}\InprocServer32");
+    reg(&wine, &["add", &server, "/ve", "/d", "mscoree.dll"]);
+    reg(&wine, &["add", &server, "/v", "Assembly", "/d", "RanchergMSACredentialProvider, Version=1.0.0.0"]);
+    reg(
+        &wine,
+        &["add", &format!(r"{AKV}\InprocServer32"), "/ve", "/d", r"C:\Program Files\CCGAKVPlugin\CCGAKVPlugin.dll"],
+    );
+    let before = state(&wine);
+    installer(&wine, &["install"]).fails(3).says("the .NET assembly RanchergMSACredentialProvider").says("--replace");
+    installer(&wine, &["install", "--plugin", "akv"]).fails(3).says(r"C:\Program Files\CCGAKVPlugin\CCGAKVPlugin.dll");
+    installer(&wine, &["status"]).fails(5).says("someone else's");
+    installer(&wine, &["uninstall"]).ok();
+    assert_eq!(state(&wine), before);
+
+    installer(&wine, &["install", "--replace"]).ok();
+    assert_eq!(states(&wine), ["installed", "installed"]);
+    installer(&wine, &["uninstall"]).ok();
+    assert_eq!(states(&wine), ["absent", "absent"]);
+}
+
+#[test]
+fn what_is_in_the_way_or_not_of_the_release_is_refused() {
+    let wine = computer();
+    let before = state(&wine);
+    let refused = |code, text: &str| {
+        installer(&wine, &["install"]).fails(code).says(text);
+    };
+    // A file where the folder should be; a folder that everybody may change.
+    let pando = wine.drive_c("Program Files/Pando");
+    fs::write(&pando, "x").expect("a file can be made");
+    refused(3, r"C:\Program Files\Pando is in the way");
+    fs::remove_file(&pando).expect("it can be removed");
+    fs::create_dir(&pando).expect("a folder can be made");
+    fs::set_permissions(&pando, fs::Permissions::from_mode(0o777)).expect("its rights can be changed");
+    refused(3, r"everybody may put files into C:\Program Files\Pando");
+    fs::remove_dir(&pando).expect("it can be removed");
+
+    let sums = wine.drive_c("pando/SHA256SUMS");
+    let list = fs::read_to_string(&sums).expect("it can be read");
+    fs::write(&sums, list.replace("CCGRKC", "Other")).expect("it can be written");
+    refused(1, "does not list CCGRKC.dll");
+    fs::write(&sums, &list).expect("it can be written");
+    let path = wine.drive_c("pando/CCGRKC.dll");
+    let mut bytes = fs::read(&path).expect("it can be read");
+    bytes.push(0);
+    fs::write(&path, bytes).expect("it can be written");
+    refused(1, "is not the file that SHA256SUMS lists");
+    reg(&wine, &["delete", r"HKLM\SYSTEM\CurrentControlSet\Control\CCG"]);
+    sum(&wine.drive_c("pando"));
+    refused(3, "no Container Credential Guard");
+    reg(&wine, &["add", COM_CLASSES]);
+    assert_eq!(state(&wine), before);
+}

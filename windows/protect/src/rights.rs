@@ -1,0 +1,182 @@
+//! Security descriptors as data: those we give, and what one that we find says.
+
+use dtyp::sd::{AceKind, Control};
+use dtyp::{AccessMask, Ace, Error, SecurityDescriptor, Sid, sddl};
+
+/// What we give files and folders. Nothing is inherited from above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// SYSTEM and administrators, nobody else.
+    Administrators,
+    /// `NetworkService` may read too: the account that plugins run as.
+    Plugins,
+    /// Everybody may read and execute.
+    Everyone,
+}
+
+impl Readers {
+    /// The descriptor of a file. `also` may do with it what SYSTEM may: who runs this, if that is somebody else.
+    ///
+    /// # Errors
+    /// None: a test holds each to what it says.
+    pub fn file(self, also: Option<&Sid>) -> Result<Vec<u8>, Error> {
+        self.descriptor("", also)
+    }
+
+    /// The descriptor of a folder, as of a file; what is made in it is as it is.
+    ///
+    /// # Errors
+    /// None: a test holds each to what it says.
+    pub fn folder(self, also: Option<&Sid>) -> Result<Vec<u8>, Error> {
+        self.descriptor("OICI", also)
+    }
+
+    fn descriptor(self, flags: &str, also: Option<&Sid>) -> Result<Vec<u8>, Error> {
+        let readers = match self {
+            Self::Administrators => String::new(),
+            Self::Plugins => format!("(A;{flags};0x1200a9;;;NS)"),
+            Self::Everyone => format!("(A;{flags};0x1200a9;;;WD)"),
+        };
+        let also = also.filter(|sid| **sid != Sid::SYSTEM && **sid != Sid::BUILTIN_ADMINISTRATORS);
+        let also = also.map(|sid| format!("(A;{flags};FA;;;{sid})")).unwrap_or_default();
+        let text = format!("D:P(A;{flags};FA;;;SY)(A;{flags};FA;;;BA){also}{readers}");
+        // No domain's names are in it.
+        sddl::parse(&text, &Sid::SYSTEM, &Sid::SYSTEM)?.to_bytes()
+    }
+}
+
+/// Rights by which somebody changes what is in a folder, or takes the folder: to add, delete, or to give oneself rights.
+const CHANGES: u32 =
+    0x0000_0002 | 0x0000_0004 | 0x0000_0040 | 0x0001_0000 | 0x0004_0000 | 0x0008_0000 | 0x1000_0000 | 0x4000_0000;
+
+/// `NT SERVICE\TrustedInstaller`, who owns Windows' own files.
+fn trusted_installer() -> Option<Sid> {
+    Sid::new(5, &[80, 956_008_885, 3_418_522_649, 1_831_038_044, 1_853_292_631, 2_271_478_464])
+}
+
+/// Who, besides `me`, SYSTEM, administrators and Windows' own installer, may change what is in a folder with this descriptor.
+///
+/// # Errors
+/// When the bytes are no descriptor.
+pub fn who_else_may_change(descriptor: &[u8], me: &Sid) -> Result<Option<String>, Error> {
+    let descriptor = SecurityDescriptor::from_bytes(descriptor)?;
+    let trusted = |sid: &Sid| {
+        sid == me
+            || *sid == Sid::SYSTEM
+            || *sid == Sid::BUILTIN_ADMINISTRATORS
+            || Some(sid) == trusted_installer().as_ref()
+    };
+    if let Some(owner) = descriptor.owner.filter(|owner| !trusted(owner)) {
+        return Ok(Some(format!("its owner {owner}")));
+    }
+    let Some(dacl) = descriptor.dacl else { return Ok(Some("everybody".to_owned())) };
+    let allows = |ace: &&Ace| ace.kind == AceKind::Allow && ace.is_effective() && ace.mask.0 & CHANGES != 0;
+    Ok(dacl.aces.iter().filter(allows).find(|ace| !trusted(&ace.trustee)).map(|ace| name(&ace.trustee)))
+}
+
+fn name(sid: &Sid) -> String {
+    match sid.to_string().as_str() {
+        "S-1-1-0" => "everybody".to_owned(),
+        "S-1-5-11" => "every user who has logged on".to_owned(),
+        "S-1-5-32-545" => "every user".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// The descriptor of a key that administrators own and have these further rights to; all else is as it was.
+///
+/// # Errors
+/// When the bytes are no descriptor.
+pub fn opened(descriptor: &[u8], rights: u32) -> Result<Vec<u8>, Error> {
+    let mut descriptor = SecurityDescriptor::from_bytes(descriptor)?;
+    let administrators = Sid::BUILTIN_ADMINISTRATORS;
+    descriptor.owner = Some(administrators);
+    // A key without a list is open to all already.
+    if let Some(dacl) = &mut descriptor.dacl {
+        dacl.aces.insert(0, Ace::allow(administrators, AccessMask(rights)));
+    }
+    descriptor.sacl = None;
+    kept_inheritance(descriptor).to_bytes()
+}
+
+/// What gives a key back as it was: the same, said so that Windows keeps how it was inherited.
+///
+/// # Errors
+/// When the bytes are no descriptor.
+pub fn given_back(descriptor: &[u8]) -> Result<Vec<u8>, Error> {
+    kept_inheritance(SecurityDescriptor::from_bytes(descriptor)?).to_bytes()
+}
+
+/// Windows takes "it is inherited" for true only together with "please inherit".
+fn kept_inheritance(mut descriptor: SecurityDescriptor) -> SecurityDescriptor {
+    if descriptor.control.contains(Control::DACL_AUTO_INHERITED) {
+        descriptor.control = descriptor.control.with(Control::DACL_AUTO_INHERIT_REQUIRED);
+    }
+    descriptor
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(text: &str) -> Vec<u8> {
+        sddl::parse(text, &Sid::SYSTEM, &Sid::SYSTEM).unwrap().to_bytes().unwrap()
+    }
+
+    fn text(bytes: &[u8]) -> String {
+        sddl::print(&SecurityDescriptor::from_bytes(bytes).unwrap(), &Sid::SYSTEM, &Sid::SYSTEM)
+    }
+
+    fn me() -> Sid {
+        Sid::new(5, &[21, 1, 2, 3, 500]).unwrap()
+    }
+
+    #[test]
+    fn only_those_who_are_named_read() {
+        for (readers, expected) in [
+            (Readers::Administrators, "D:P(A;;FA;;;SY)(A;;FA;;;BA)"),
+            (Readers::Plugins, "D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;0x1200a9;;;NS)"),
+            (Readers::Everyone, "D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;0x1200a9;;;WD)"),
+        ] {
+            assert_eq!(readers.file(None).unwrap(), bytes(expected));
+            assert_eq!(readers.folder(None).unwrap(), bytes(&expected.replace("(A;;", "(A;OICI;")));
+            assert_eq!(readers.file(Some(&Sid::SYSTEM)).unwrap(), readers.file(None).unwrap());
+            assert_eq!(who_else_may_change(&readers.folder(Some(&me())).unwrap(), &me()).unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn who_may_change_a_folder_is_found() {
+        let program_files = "O:S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464\
+                             D:PAI(A;OICIIO;GA;;;CO)(A;;0x1301bf;;;SY)(A;;0x1301bf;;;BA)(A;OICI;0x1200a9;;;BU)";
+        assert_eq!(who_else_may_change(&bytes(program_files), &me()).unwrap(), None);
+        for (open, who) in [
+            ("O:BAD:(A;OICI;FA;;;BA)(A;CI;0x1301bf;;;AU)", "every user who has logged on"),
+            ("O:BAD:(A;;0x2;;;WD)", "everybody"),
+            ("O:BAD:(A;;GA;;;BU)", "every user"),
+            ("O:BAD:(A;;WD;;;S-1-5-21-9-9-9-1001)", "S-1-5-21-9-9-9-1001"),
+            ("O:S-1-5-21-9-9-9-1001D:(A;;FA;;;BA)", "its owner S-1-5-21-9-9-9-1001"),
+            ("O:BA", "everybody"),
+        ] {
+            assert_eq!(who_else_may_change(&bytes(open), &me()).unwrap().as_deref(), Some(who), "{open}");
+        }
+        for closed in ["O:BAD:(A;OICI;FA;;;BA)(A;OICI;0x1200a9;;;WD)", "O:BAD:", "O:S-1-5-21-1-2-3-500D:(D;;FA;;;WD)"] {
+            assert_eq!(who_else_may_change(&bytes(closed), &me()).unwrap(), None, "{closed}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_opened_for_one_thing_and_given_back_as_it_was() {
+        let windows =
+            "O:S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464G:SYD:PAI(A;CI;KR;;;BA)(A;CI;KA;;;SY)";
+        let (before, open) = (bytes(windows), opened(&bytes(windows), 0x4).unwrap());
+        assert_eq!(text(&open).split("D:").nth(1), Some("PARAI(A;;0x4;;;BA)(A;CI;KR;;;BA)(A;CI;KA;;;SY)"));
+        assert!(text(&open).starts_with("O:BA"));
+        let back = text(&given_back(&before).unwrap());
+        assert_eq!(back.replace("PARAI", "PAI"), text(&before));
+        // What is not inherited is not said to be.
+        let plain = bytes("O:SYD:(A;;KR;;;BA)");
+        assert_eq!(given_back(&plain).unwrap(), plain);
+        assert!(opened(b"x", 1).is_err() && given_back(b"").is_err());
+    }
+}
