@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use pando_tests::{Cluster, Finished, Tool, pando};
 
-const CHARTS: [&str; 2] = ["pando-gmsa-webhook", "rancher-gmsa-account-provider"];
+const CHARTS: [&str; 3] = ["pando-gmsa-webhook", "rancher-gmsa-account-provider", "pando-gmsa-controller"];
 
 const GUARD: &str = "pando-guard";
 
@@ -75,7 +75,12 @@ fn every_chart_is_clean_and_renders_with_every_switch() {
         ("pando-gmsa-webhook", "nodeSelector.a=b"),
         ("pando-gmsa-webhook", "priorityClassName=system-cluster-critical"),
         ("pando-gmsa-webhook", "global.systemDefaultRegistry=registry.example"),
+        ("pando-gmsa-controller", "installer.namespace=gmsa,installer.name=dll"),
+        ("pando-gmsa-controller", "viewerRole=true"),
+        ("pando-gmsa-controller", "replicaCount=2"),
+        ("pando-gmsa-controller", "nodeSelector.a=b"),
         ("rancher-gmsa-account-provider", "windows.enabled=false"),
+        ("rancher-gmsa-account-provider", "examiner.enabled=true,domain.dnsName=contoso.com"),
         ("rancher-gmsa-account-provider", "linux.enabled=true"),
         ("rancher-gmsa-account-provider", "forNamespace=false"),
         ("rancher-gmsa-account-provider", "nodeSelector.a=b"),
@@ -102,6 +107,9 @@ fn wrong_values_are_refused_before_anything_is_rendered() {
         ("rancher-gmsa-account-provider", "impersonationAccount.username=svc", "both username and password"),
         ("rancher-gmsa-account-provider", "gmsas[0].name=webapp01", "domain.dnsName is needed"),
         ("rancher-gmsa-account-provider", "gmsas[0].name=web$", "name"),
+        ("rancher-gmsa-account-provider", "examiner.enabled=true", "examiner: name the domain"),
+        ("pando-gmsa-controller", "installer.name=dll", "give both namespace and name"),
+        ("pando-gmsa-controller", "typo=1", "typo"),
     ];
     for (name, set, word) in wrong {
         let finished = rendered(cluster, name, &[set]);

@@ -60,9 +60,11 @@ impl ClusterSecret {
         let (hears, clock_of_watch) = (Arc::clone(&seen), Arc::clone(&clock));
         let (tell, heard) = tokio::sync::watch::channel(false);
         let watching = tokio::spawn(watch(secrets, only).default_backoff().for_each(move |event| {
-            let settled = matches!(event, Err(_) | Ok(Event::InitDone));
+            // An outage is told once, so that who waits for the first answer goes on; every answer is told.
+            let settled = matches!(event, Ok(Event::InitDone | Event::Apply(_) | Event::Delete(_)));
+            let silent = event.is_err() && !*tell.borrow();
             hears.hear(event, clock_of_watch.now());
-            if settled {
+            if settled || silent {
                 tell.send_replace(true);
             }
             std::future::ready(())
@@ -74,6 +76,12 @@ impl ClusterSecret {
     pub async fn heard(&self) {
         // The sender lives as long as the watch.
         let _ = self.heard.clone().wait_for(|heard| *heard).await;
+    }
+
+    /// Is marked as changed whenever the API server has said something about the Secret.
+    #[must_use]
+    pub fn changes(&self) -> tokio::sync::watch::Receiver<bool> {
+        self.heard.clone()
     }
 }
 

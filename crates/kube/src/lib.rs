@@ -6,7 +6,8 @@
 //! privileged user reads. Secrets are read anew for each request: a changed password is what the next request returns.
 //!
 //! In reading order: [`AccountProvider`], with its [`Config`] and [`Limits`]; [`SecretSource`], where secrets come from, and
-//! [`SecretFolder`], which is one; [`Audit`], who asked for what; [`PodSpecs`], what a node's guard asks for Linux pods.
+//! [`SecretFolder`], which is one; [`Audit`], who asked for what; [`PodSpecs`], what a node's guard asks for Linux pods; [`status`], what is known of each
+//! credential spec, where people look.
 //!
 //! HTTP interface and folders are those of Rancher's account provider, so either side can be replaced on its own.
 
@@ -17,6 +18,7 @@ mod error;
 mod pods;
 mod provider;
 mod secret;
+pub mod status;
 pub mod webhook;
 
 pub use audit::{Audit, AuditEvent, AuditLog, Outcome};

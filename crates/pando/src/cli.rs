@@ -1,5 +1,6 @@
 //! The command line. Its help is the first documentation a person reads, so it tells the story in order.
 
+mod controller;
 mod credspec;
 mod gmsa;
 mod guard;
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+pub use controller::{Controller, ControllerExamine, ControllerRun};
 pub use credspec::{Credspec, CredspecCheck, CredspecConvert, CredspecForm, CredspecNew, CredspecShow};
 pub use gmsa::{
     EncryptionType, Gmsa, GmsaCreate, GmsaExplain, GmsaList, GmsaName, GmsaReaders, GmsaSet, GmsaShow, GmsaSpn,
@@ -94,6 +96,9 @@ pub enum Command {
     /// Let only pods that may use a GMSACredentialSpec have its identity: the admission webhook of Kubernetes.
     #[command(subcommand)]
     Webhook(Webhook),
+    /// Say of each GMSACredentialSpec of a Kubernetes cluster how its chain of trust stands.
+    #[command(subcommand)]
+    Controller(Controller),
     /// Turn a credential spec into the identity of a gMSA: the Container Credential Guard.
     #[command(subcommand)]
     Guard(Guard),

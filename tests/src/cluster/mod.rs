@@ -3,6 +3,8 @@
 //! No node, no scheduler and no controller run, unless a test starts one: objects are admitted and stored, and nobody acts on them. So a
 //! namespace gets its service account `default` from [`Cluster::namespace`].
 
+mod manifest;
+mod status;
 mod supervised;
 mod webhook;
 
@@ -16,6 +18,8 @@ use pki::{Authority, Purpose, Validity};
 use tempfile::TempDir;
 
 use crate::{Finished, Tool, address, cache};
+pub use manifest::Workload;
+pub use status::StatusService;
 use supervised::Supervised;
 pub use webhook::{WebhookService, gmsa_credential_spec};
 

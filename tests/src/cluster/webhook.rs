@@ -95,7 +95,7 @@ impl WebhookService {
     }
 }
 
-fn await_ready(process: &mut Supervised, ready: &Path, log: &Path) -> Value {
+pub(super) fn await_ready(process: &mut Supervised, ready: &Path, log: &Path) -> Value {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         if let Some(told) = std::fs::read(ready).ok().and_then(|text| serde_json::from_slice(&text).ok()) {

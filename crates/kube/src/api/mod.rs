@@ -4,6 +4,7 @@
 //! limit, because who waits here holds up somebody's pod.
 
 mod credspec;
+mod status;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 
 pub use credspec::{credspecs, resource};
 pub use kube::Client;
+pub use status::{GROUP, VERSION, report_resource, reports, reports_in, status_resource, statuses};
 
 /// For one answer.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -2,6 +2,7 @@
 
 mod account_provider;
 mod administrator;
+mod controller;
 mod credspec;
 mod dc;
 mod domain;
@@ -11,7 +12,7 @@ mod kds;
 mod limits;
 mod webhook;
 
-use crate::cli::{AccountProvider, Command, Credspec, Dc, Domain, Example, Guard, Webhook};
+use crate::cli::{AccountProvider, Command, Controller, Credspec, Dc, Domain, Example, Guard, Webhook};
 use crate::terminal;
 pub use guard::Source;
 use std::path::Path;
@@ -37,6 +38,8 @@ pub fn run(command: Command) -> ExitCode {
             in_runtime("running the account provider", account_provider::run(args))
         }
         Command::Webhook(Webhook::Run(args)) => in_runtime("running the webhook", webhook::run(args)),
+        Command::Controller(Controller::Run(args)) => in_runtime("running the controller", controller::run(args)),
+        Command::Controller(Controller::Examine(args)) => in_runtime("examining the account", controller::examine(args)),
         Command::Guard(Guard::Fetch(args)) => in_runtime("fetching the identity", guard::fetch(args)),
         Command::Guard(Guard::Exec(args)) => in_runtime("running a program with the identity", guard::exec(args)),
         Command::Guard(Guard::Run(args)) => in_runtime("running the guard", guard::run(args)),

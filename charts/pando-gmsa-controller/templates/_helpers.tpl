@@ -1,0 +1,27 @@
+{{- define "controller.name" -}}
+{{- default .Release.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* Cluster roles belong to no namespace: two releases must not meet there. */}}
+{{- define "controller.clusterName" -}}
+{{- printf "%s-%s" .Release.Namespace (include "controller.name" .) -}}
+{{- end -}}
+
+{{- define "controller.labels" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}
+
+{{- define "controller.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "controller.image" -}}
+{{- with .Values.global.systemDefaultRegistry }}{{ . }}/{{ end -}}
+{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
+{{- end -}}
+

@@ -1,0 +1,67 @@
+//! What controller and examiner tell Prometheus.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use prometheus_client::encoding::{EncodeLabelSet, text::encode};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Written {
+    what: &'static str,
+}
+
+/// The figures, and whether it is ready.
+pub(super) struct Metrics {
+    registry: Registry,
+    rounds: Counter,
+    writes: Family<Written, Counter>,
+    failing: Gauge,
+    looked_at: Gauge,
+    ready: AtomicBool,
+}
+
+impl Metrics {
+    /// With names that begin like this.
+    pub(super) fn new(prefix: &'static str) -> Self {
+        let mut registry = Registry::with_prefix(prefix);
+        let (rounds, writes) = (Counter::default(), Family::default());
+        let (failing, looked_at) = (Gauge::default(), Gauge::default());
+        registry.register("rounds", "Rounds in which everything was looked at", rounds.clone());
+        registry.register("writes", "Objects written, by kind of write", writes.clone());
+        registry.register("failing", "Rounds in a row that failed", failing.clone());
+        registry.register("specs", "Credential specs looked at in the last round", looked_at.clone());
+        Self { registry, rounds, writes, failing, looked_at, ready: AtomicBool::new(false) }
+    }
+
+    pub(super) fn round(&self, specs: usize, held: bool) {
+        self.rounds.inc();
+        self.looked_at.set(i64::try_from(specs).unwrap_or(i64::MAX));
+        if held {
+            self.failing.set(0);
+        } else {
+            self.failing.inc();
+        }
+    }
+
+    pub(super) fn wrote(&self, what: &'static str) {
+        self.writes.get_or_create(&Written { what }).inc();
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn ready(&self) {
+        self.ready.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
