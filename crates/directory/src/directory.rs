@@ -100,10 +100,11 @@ impl Inner {
 }
 
 const KEY_FILE: &str = "directory.key";
-const INVOCATION: &str = "invocation";
+pub(crate) const INVOCATION: &str = "invocation";
 
 impl Directory {
-    /// Makes an empty directory in a folder, which is created when missing. `provision` fills it.
+    /// Makes an empty directory in a folder, which is created when missing. `provision` fills it. A key file that was named and exists
+    /// is used as it is.
     ///
     /// # Errors
     /// When there is a directory already, or the folder cannot be written.
@@ -111,9 +112,16 @@ impl Directory {
         create_folder(path)?;
         let store = Store::open(path, &options.open, true)?;
         let key_path = key_path(path, &options.open);
-        let mut key = Zeroizing::new([0; 32]);
-        environment.random.fill(key.as_mut_slice());
-        create_key(&key_path, &key)?;
+        let key = match &options.open.key_file {
+            // Somebody keeps it apart, or an earlier attempt went no further.
+            Some(path) if path.exists() => read_key(path)?,
+            _ => {
+                let mut key = Zeroizing::new([0; 32]);
+                environment.random.fill(key.as_mut_slice());
+                create_key(&key_path, &key)?;
+                key
+            }
+        };
         let invocation = Guid::random(&*environment.random);
         let mut txn = store.env.write_txn()?;
         store.tables.meta.put(&mut txn, INVOCATION.as_bytes(), invocation.as_bytes())?;
@@ -229,7 +237,7 @@ fn key_path(folder: &Path, options: &OpenOptions) -> PathBuf {
 }
 
 /// A folder only its owner can look into.
-fn create_folder(path: &Path) -> Result<(), Error> {
+pub(crate) fn create_folder(path: &Path) -> Result<(), Error> {
     use std::os::unix::fs::DirBuilderExt;
     if path.is_dir() {
         return Ok(());

@@ -51,6 +51,7 @@
 
 mod access;
 pub mod account;
+mod backup;
 mod caller;
 mod catalogue;
 mod change;
@@ -75,6 +76,7 @@ mod testing;
 mod update;
 mod view;
 
+pub use backup::restore;
 pub use caller::Caller;
 pub use change::{AttributeMetadata, Change};
 pub use directory::{CreateOptions, Directory, Environment, OpenOptions};

@@ -127,6 +127,10 @@ pub struct Demo {
 pub enum Domain {
     /// Create the first domain of a new forest in an empty folder.
     Provision(Provision),
+    /// Make a directory of a backup again.
+    Restore(DomainRestore),
+    /// Restore the newest backup into a folder that is thrown away, and look through all of it.
+    VerifyBackup(DomainVerify),
 }
 
 #[derive(Args, Debug)]
@@ -153,6 +157,41 @@ pub struct Provision {
     /// controllers, and create the key ten hours ahead.
     #[arg(long)]
     pub kds_root_key: bool,
+    /// Where the key to its secrets is, or is made; directory.key in --data if not given. A key that is there is used.
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// Succeed without doing anything if there is a directory in --data; and begin again where an earlier attempt was interrupted.
+    #[arg(long)]
+    pub if_missing: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct DomainRestore {
+    /// A backup, or a folder of them, as `pando dc run --backup-dir` makes them: the newest.
+    #[arg(long, value_name = "PATH")]
+    pub backup: PathBuf,
+    /// The folder that will hold the directory.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// The key of the directory, which is not in its backups; directory.key in --data if not given.
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct DomainVerify {
+    /// A backup, or a folder of them: the newest.
+    #[arg(long, value_name = "PATH")]
+    pub backup: PathBuf,
+    /// The key of the directory.
+    #[arg(long, value_name = "FILE")]
+    pub key_file: PathBuf,
+    /// Fail if the backup is older than this.
+    #[arg(long, value_name = "HOURS")]
+    pub newer_than: Option<u64>,
+    /// Where to restore it for the time being; the system's folder for temporary files if not given.
+    #[arg(long, value_name = "DIR")]
+    pub scratch: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -184,6 +223,21 @@ pub struct DcRun {
     /// Accept simple binds without TLS from other machines too. Passwords then cross the network in the clear.
     #[arg(long)]
     pub allow_cleartext_bind: bool,
+    /// Where the key to its secrets is; directory.key in --data if not given.
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// Where to put copies of the directory, made while it runs. They hold no key.
+    #[arg(long, value_name = "DIR")]
+    pub backup_dir: Option<PathBuf>,
+    /// With --backup-dir: how many seconds are between two of them.
+    #[arg(long, value_name = "SECONDS", default_value_t = 21_600, value_parser = clap::value_parser!(u64).range(1..))]
+    pub backup_every: u64,
+    /// With --backup-dir: how many of them stay.
+    #[arg(long, value_name = "COUNT", default_value_t = 28)]
+    pub backup_keep: usize,
+    /// Where to answer the kubelet (/readyz, /livez) and Prometheus (/metrics), in the clear.
+    #[arg(long, value_name = "ADDRESS")]
+    pub probes: Option<SocketAddr>,
     /// Write a JSON object with the addresses in use to this file once all of them answer; `-` prints it.
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,

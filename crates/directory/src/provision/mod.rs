@@ -39,10 +39,23 @@ pub struct Provision {
 /// # Errors
 /// When a name is no name, the password does not meet the policy, or the folder cannot be written.
 pub fn provision(folder: &Path, wanted: &Provision, environment: Environment) -> Result<Directory, Error> {
+    provision_with(folder, wanted, CreateOptions::default(), environment)
+}
+
+/// The same with these options.
+///
+/// # Errors
+/// As [`provision`].
+pub fn provision_with(
+    folder: &Path,
+    wanted: &Provision,
+    options: CreateOptions,
+    environment: Environment,
+) -> Result<Directory, Error> {
     let names = Names::new(wanted)?;
     let random = environment.random.clone();
     let sid = new_domain_sid(&*random);
-    let directory = Directory::create(folder, CreateOptions::default(), environment)?;
+    let directory = Directory::create(folder, options, environment)?;
     let system = Caller::system();
     // The head first: descriptors of what is beneath name the domain's groups.
     directory.apply(&system, Update::Load(vec![content::head(&names, &sid)?]))?;

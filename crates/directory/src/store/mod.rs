@@ -100,26 +100,25 @@ impl Store {
         }
         let lock = lock(folder)?;
         let env = open_env(&path, options)?;
+        check_length(&env, &path)?;
         let tables = create_tables(&env)?;
         env.clear_stale_readers()?;
-        let store = Self { env, tables, _lock: lock };
-        store.check_length(&path)?;
-        Ok(store)
+        Ok(Self { env, tables, _lock: lock })
     }
+}
 
-    /// A file shorter than its last page would be a bus error later: refuse it now.
-    fn check_length(&self, path: &Path) -> Result<(), Error> {
-        let pages = self.env.info().last_page_number.saturating_add(1) as u64;
-        let page = u64::from(self.env.unnamed_database_stat().page_size);
-        let length = self.env.real_disk_size()?;
-        if length < pages.saturating_mul(page) {
-            return Err(Error::store(format!(
-                "{} is damaged: it should have {pages} pages of {page} bytes but has {length} bytes (restore it from a backup)",
-                path.display()
-            )));
-        }
-        Ok(())
+/// A file shorter than its last page would be a bus error later: refuse it before anything is read.
+fn check_length(env: &Env<WithoutTls>, path: &Path) -> Result<(), Error> {
+    let pages = env.info().last_page_number.saturating_add(1) as u64;
+    let page = u64::from(env.unnamed_database_stat().page_size);
+    let length = env.real_disk_size()?;
+    if length < pages.saturating_mul(page) {
+        return Err(Error::store(format!(
+            "{} is damaged: it should have {pages} pages of {page} bytes but has {length} bytes (restore it from a backup)",
+            path.display()
+        )));
     }
+    Ok(())
 }
 
 fn lock(folder: &Path) -> Result<File, Error> {

@@ -27,6 +27,14 @@ pub fn run(command: Command) -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => terminal::fail("creating the domain", &*error),
         },
+        Command::Domain(Domain::Restore(args)) => match domain::restore(&args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => terminal::fail("restoring the directory", &*error),
+        },
+        Command::Domain(Domain::VerifyBackup(args)) => match domain::verify(&args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => terminal::fail("verifying the backup", &*error),
+        },
         Command::Dc(Dc::Run(args)) => in_runtime("running the domain controller", dc::run(args)),
         Command::Kds(command) => in_runtime("keeping KDS root keys", kds::run(command)),
         Command::Gmsa(command) => in_runtime("keeping gMSAs", gmsa::run(command)),
@@ -39,7 +47,9 @@ pub fn run(command: Command) -> ExitCode {
         }
         Command::Webhook(Webhook::Run(args)) => in_runtime("running the webhook", webhook::run(args)),
         Command::Controller(Controller::Run(args)) => in_runtime("running the controller", controller::run(args)),
-        Command::Controller(Controller::Examine(args)) => in_runtime("examining the account", controller::examine(args)),
+        Command::Controller(Controller::Examine(args)) => {
+            in_runtime("examining the account", controller::examine(args))
+        }
         Command::Guard(Guard::Fetch(args)) => in_runtime("fetching the identity", guard::fetch(args)),
         Command::Guard(Guard::Exec(args)) => in_runtime("running a program with the identity", guard::exec(args)),
         Command::Guard(Guard::Run(args)) => in_runtime("running the guard", guard::run(args)),

@@ -1,6 +1,8 @@
 //! `pando dc run`.
 
+pub mod backup;
 mod certificate;
+mod probes;
 
 use super::limits::allow_many_files;
 use super::{Failed, announce, stopped};
@@ -12,9 +14,11 @@ use pki::{Authority, ClientAuth, Purpose, Rotating, Validity};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub async fn run(args: DcRun) -> Result<ExitCode, Failed> {
-    let directory = Directory::open(&args.data, OpenOptions::default(), Environment::system())?;
+    let options = OpenOptions { key_file: args.key_file.clone(), ..OpenOptions::default() };
+    let directory = Directory::open(&args.data, options, Environment::system())?;
     allow_many_files();
     let (source, ca) = source(&args, &directory)?;
     let clock = Arc::clone(&directory.environment().clock);
@@ -29,12 +33,19 @@ pub async fn run(args: DcRun) -> Result<ExitCode, Failed> {
         allow_cleartext_bind: args.allow_cleartext_bind,
         ..dc::Config::default()
     };
-    let running = dc::run(directory, config, stopped()).await?;
+    let health = Arc::new(probes::Health::default());
+    let probes = match args.probes {
+        Some(address) => Some(probes::listen(address).await?),
+        None => None,
+    };
+    let running = dc::run(directory.clone(), config, stopped()).await?;
+    health.serves();
     let first = |addresses: &[std::net::SocketAddr]| addresses.first().map(ToString::to_string);
     let ready = serde_json::json!({
         "ldap": first(&running.ldap),
         "ldaps": first(&running.ldaps),
         "kerberos": first(&running.kerberos),
+        "probes": probes.as_ref().map(|(_, address)| address.to_string()),
         "ca": ca,
     });
     announce(args.ready_file.as_deref(), &ready)?;
@@ -49,7 +60,18 @@ pub async fn run(args: DcRun) -> Result<ExitCode, Failed> {
         shown(&running.kerberos)
     ));
     tokio::spawn(certificate::keep(source, identity, rotating, clock));
+    // Both hold the directory, which closes when the last one has gone: they end before this returns.
+    let mut others = tokio::task::JoinSet::new();
+    if let Some((listener, _)) = probes {
+        others.spawn(probes::serve(listener, directory.clone(), Arc::clone(&health)));
+    }
+    if let Some(folder) = &args.backup_dir {
+        let (every, keep) = (Duration::from_secs(args.backup_every), args.backup_keep);
+        let backups = backup::Backups { folder: folder.clone(), every, keep };
+        others.spawn(backups.keep_making(directory.clone(), health));
+    }
     running.finished().await;
+    others.shutdown().await;
     Ok(ExitCode::SUCCESS)
 }
 
