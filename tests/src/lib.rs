@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`Domain`], a domain of one's own with the people of the story in it; [`Tool`], a program run
 //! against it, whose [`Finished`] is asserted on; [`chain`],
-//! the links between a container and its domain; [`azure`], a cloud to keep its secret in; [`Cluster`], a Kubernetes API server, and [`Node`], a node of it; [`wire`], a client that writes raw LDAP, for tests that need to know exactly
+//! the links between a container and its domain; [`azure`], a cloud to keep its secret in, and [`OpenBao`], a server to keep it in; [`Cluster`], a Kubernetes API server, and [`Node`], a node of it; [`wire`], a client that writes raw LDAP, for tests that need to know exactly
 //! what was acknowledged or to send what no client would.
 //!
 //! A domain is provisioned once for each build of the binary and copied for each test, so that every test has its own
@@ -22,6 +22,7 @@ mod dns;
 mod domain;
 mod guard;
 mod node;
+mod openbao;
 mod people;
 pub mod python;
 mod samba;
@@ -36,6 +37,7 @@ pub use dns::DnsServer;
 pub use domain::{Domain, Ports, Transport};
 pub use guard::GuardService;
 pub use node::{Container, KubePod, Node};
+pub use openbao::OpenBao;
 pub use people::{ADMIN_PASSWORD, ALICE_PASSWORD, BASE, BOB_PASSWORD, GUARD_PASSWORD, MALLORY_PASSWORD, unicode_pwd};
 pub use samba::{FABRIKAM, FABRIKAM_DC, Samba};
 pub use tool::{Finished, Tool};

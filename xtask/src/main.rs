@@ -10,6 +10,7 @@ mod cluster;
 mod csi;
 mod fuzz;
 mod lint;
+mod openbao;
 mod packages;
 mod process;
 mod python;
@@ -54,7 +55,7 @@ enum Chore {
     /// real `pando` process, and Pando's clients against a Samba domain, for which they must be root or be let through
     /// by `sudo -n`; a missing program fails the run, it is never skipped. As root, or where `sudo -n` works, missing
     /// packages are installed with apt-get (no service is started); otherwise the command to run is printed. What comes
-    /// from the Python Package Index goes into a virtual environment in the user's cache folder, and so do etcd, a
+    /// from the Python Package Index (OpenBao too) goes into the user's cache folder, and so do etcd, a
     /// Kubernetes API server and its tools, which are built with Go from their own modules.
     Test(test::TestArguments),
     /// Check formatting, clippy with warnings as errors, cargo-deny and the documentation.

@@ -2,11 +2,11 @@
 //!
 //! It is kept outside this clone, so that it is made once for a machine, and made anew when the pinned versions change.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::process::{run, succeeds};
-use crate::{Outcome, cache, process};
+use crate::{ChoreError, Outcome, cache, process};
 
 /// What is installed, with versions. `tests/src/python.rs` reads it too.
 const REQUIREMENTS: &str = "tests/interop/requirements.txt";
@@ -26,6 +26,11 @@ pub fn ensure() -> Outcome {
     pip.args(["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--requirement"]);
     run(pip.arg(process::root().join(REQUIREMENTS)))?;
     cache::finish(&stamp, &wanted)
+}
+
+/// The installer of its packages.
+pub fn pip() -> Result<PathBuf, ChoreError> {
+    Ok(cache::folder("interop-python")?.join("bin/pip"))
 }
 
 /// Whether its Python still runs: that of the machine beneath it may have been replaced.

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::{Outcome, cluster, csi, packages, process, python, windows};
+use crate::{Outcome, cluster, csi, openbao, packages, process, python, windows};
 
 /// Options of `cargo xtask test`.
 #[derive(Args)]
@@ -23,6 +23,7 @@ pub fn run(arguments: &TestArguments) -> Outcome {
     if !arguments.no_install {
         packages::ensure(packages::FOR_TESTS)?;
         python::ensure()?;
+        openbao::ensure()?;
         cluster::ensure()?;
         csi::ensure()?;
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::akv_input::AkvInput;
 use crate::plugin_input::{AKV_CLSID, ECS_CLSID, RKC_CLSID, RkcInput};
+use crate::store_input::{FILE_CLSID, FileInput, VAULT_CLSID, VaultInput};
 use crate::tree::{self, Node};
 use crate::{
     ActiveDirectoryConfig, BadName, CredentialSpec, DomainJoinConfig, GroupManagedServiceAccount, HostAccountConfig,
@@ -335,6 +336,18 @@ impl Checker {
             && let Err(wrong) = text.parse::<AkvInput>()
         {
             self.error(path, wrong, "write \"ObjectId=<guid>;SecretUri=https://<vault>/secrets/<name>\"");
+            return None;
+        }
+        if plugin == Some(VAULT_CLSID)
+            && let Err(wrong) = text.parse::<VaultInput>()
+        {
+            self.error(path, wrong, "write \"<mount>:<path>\", such as \"secret:ccg/webapp01\"");
+            return None;
+        }
+        if plugin == Some(FILE_CLSID)
+            && let Err(wrong) = text.parse::<FileInput>()
+        {
+            self.error(path, wrong, "write the secret's name, such as \"webapp01\"");
             return None;
         }
         Some(PluginInput::new(text))

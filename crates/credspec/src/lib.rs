@@ -7,7 +7,7 @@
 //!
 //! In reading order: [`CredentialSpec`] and its parts; [`check()`], what `pando credspec check` prints; [`CredentialSpec::generate`];
 //! [`RkcInput`], what the Kubernetes plugin is told, with the [`Namespace`] and [`SecretName`] it is made of; [`AkvInput`] and
-//! [`SecretUri`], what the plugin of Azure Key Vault is told.
+//! [`SecretUri`], what the plugin of Azure Key Vault is told; [`VaultInput`] and [`FileInput`], what those of our own are told.
 //!
 //! ```
 //! use credspec::{CredentialSpec, DomainFacts, HostAccountConfig, RkcInput};
@@ -35,6 +35,7 @@ mod generate;
 mod name;
 mod plugin_input;
 mod spec;
+mod store_input;
 mod tree;
 
 pub use akv_input::{AkvInput, SecretUri};
@@ -47,3 +48,4 @@ pub use plugin_input::{AKV_CLSID, BadInput, ECS_CLSID, Namespace, PluginInput, R
 pub use spec::{
     ActiveDirectoryConfig, CredentialSpec, DomainJoinConfig, GroupManagedServiceAccount, HostAccountConfig,
 };
+pub use store_input::{FILE_CLSID, FileInput, StorePath, VAULT_CLSID, VaultInput};

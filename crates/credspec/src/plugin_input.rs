@@ -179,6 +179,12 @@ pub enum BadInput {
         "the ObjectId in the plugin input is not the object identifier of a managed identity, such as 00112233-4455-6677-8899-aabbccddeeff"
     )]
     ObjectId,
+    /// Not a secret of HashiCorp Vault, or of a folder.
+    #[error("the plugin input is not usable: {reason}")]
+    Store {
+        /// Why.
+        reason: &'static str,
+    },
     /// Not a secret of a vault.
     #[error("the SecretUri in the plugin input is not usable: {reason}")]
     SecretUri {

@@ -1,20 +1,22 @@
-//! Which plugins a guard has: `rkc`, `akv`, and the programs that the operator declares in a file of their own.
+//! Which plugins a guard has: `rkc`, `akv`, and the programs and stores of secrets that the operator declares in a file of their own.
 //!
-//! The file says which programs run and where access tokens may be sent, so it must be the operator's alone: see docs/plugins.md.
+//! The file says which programs run, which files are read and where tokens may be sent, so it must be the operator's alone: see docs/plugins.md.
+
+mod declaration;
+mod file;
+mod program;
+mod vault;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use ccg::Plugins;
-use ccg::plugins::{Akv, AkvSettingsError, Plugin, Process, ProcessError, Rkc, TrustedVault, check_owned};
-use dtyp::Guid;
+use ccg::plugins::{Akv, AkvSettingsError, Plugin, ProcessError, Rkc, TrustedVault, check_owned};
+use declaration::Declaration;
 use serde::Deserialize;
 
 /// A file larger than this declares no plugins.
 const MAX_FILE: u64 = 1 << 20;
-/// A guard gives a plugin thirty seconds.
-const LONGEST: u64 = 30;
 
 /// Why there are no plugins.
 #[derive(Debug, thiserror::Error)]
@@ -33,8 +35,6 @@ pub enum PluginsError {
     Authorities { path: PathBuf, source: pki::Error },
     #[error("[akv] in {}: {source}", path.display())]
     AuthoritiesNotOwned { path: PathBuf, source: ProcessError },
-    #[error("plugin {name:?} in {}: {source}", path.display())]
-    Process { path: PathBuf, name: String, source: ProcessError },
     #[error("plugin {name:?} in {}: {what}", path.display())]
     Declaration { path: PathBuf, name: String, what: String },
 }
@@ -65,15 +65,6 @@ struct Vault {
     ca: Option<PathBuf>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Declaration {
-    name: String,
-    clsid: String,
-    command: Vec<String>,
-    timeout: Option<u64>,
-}
-
 /// `rkc` for the account providers in `host_dir`, `akv`, and what `file` declares.
 ///
 /// # Errors
@@ -83,11 +74,12 @@ pub fn registry(host_dir: &Path, file: Option<&Path>) -> Result<Plugins, Plugins
     let path = file.unwrap_or(Path::new(""));
     let built_in = Plugins::new().with(Rkc::new(host_dir)).with(akv(declared.akv, path)?);
     declared.plugin.into_iter().try_fold(built_in, |plugins, declaration| {
-        let name = declaration.name.clone();
-        let plugin = process(declaration, path)?;
-        if let Some(other) = plugins.iter().find(|other| other.clsid() == plugin.clsid() || other.name() == name) {
+        let plugin = declaration::build(declaration, path)?;
+        if let Some(other) =
+            plugins.iter().find(|other| other.clsid() == plugin.clsid() || other.name() == plugin.name())
+        {
             let what = format!("its name or class is that of {} {}", other.name(), other.clsid().braced());
-            return Err(PluginsError::Declaration { path: path.to_owned(), name, what });
+            return Err(PluginsError::Declaration { path: path.to_owned(), name: plugin.name().to_owned(), what });
         }
         Ok(plugins.with(plugin))
     })
@@ -112,7 +104,7 @@ fn akv(settings: AkvSettings, path: &Path) -> Result<Akv, PluginsError> {
         akv = akv.with_metadata_service(&url).map_err(wrong)?;
     }
     if let Some(seconds) = settings.timeout {
-        akv = akv.with_timeout(timeout(seconds, "akv", path)?);
+        akv = akv.with_timeout(declaration::timeout(seconds, "akv", path)?);
     }
     for vault in settings.vault {
         let mut trusted = TrustedVault::new(&vault.host).map_err(wrong)?;
@@ -129,40 +121,6 @@ fn akv(settings: AkvSettings, path: &Path) -> Result<Akv, PluginsError> {
         akv = akv.with_vault(trusted);
     }
     Ok(akv)
-}
-
-fn process(declaration: Declaration, path: &Path) -> Result<Process, PluginsError> {
-    let Declaration { name, clsid, command, timeout: seconds } = declaration;
-    let wrong = |what: &str| PluginsError::Declaration {
-        path: path.to_owned(),
-        name: name.chars().take(80).collect(),
-        what: what.to_owned(),
-    };
-    let clsid: Guid =
-        clsid.parse().map_err(|_| wrong("its clsid is not a GUID such as {00112233-4455-6677-8899-aabbccddeeff}"))?;
-    if clsid == Guid::NIL {
-        return Err(wrong("its clsid is all zeros: make one of its own, with `uuidgen`"));
-    }
-    let (program, arguments) = command.split_first().ok_or_else(|| wrong("its command is empty"))?;
-    if !Path::new(program).is_absolute() {
-        return Err(wrong("its command does not begin with the full path of a program"));
-    }
-    let process = Process::new(&name, clsid, program);
-    let process =
-        process.map_err(|source| PluginsError::Process { path: path.to_owned(), name: name.clone(), source })?;
-    let process = process.with_arguments(arguments.iter().cloned());
-    Ok(match seconds {
-        Some(seconds) => process.with_timeout(timeout(seconds, &name, path)?),
-        None => process,
-    })
-}
-
-fn timeout(seconds: u64, name: &str, path: &Path) -> Result<Duration, PluginsError> {
-    if (1..=LONGEST).contains(&seconds) {
-        return Ok(Duration::from_secs(seconds));
-    }
-    let what = format!("its timeout is not 1 to {LONGEST} seconds, which is what a guard gives a plugin");
-    Err(PluginsError::Declaration { path: path.to_owned(), name: name.to_owned(), what })
 }
 
 #[cfg(test)]
@@ -211,12 +169,44 @@ mod tests {
     }
 
     #[test]
+    fn stores_are_declared_with_their_own_classes_or_several_with_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let plugins = declare(&format!(
+            r#"
+            [[plugin]]
+            timeout = 5
+            [plugin.vault]
+            address = "https://vault.contoso.example:8200"
+            namespace = "team-a"
+            mounts = ["secret", "team/kv"]
+            kubernetes = {{ role = "pando-guard" }}
+            [[plugin]]
+            name = "other-vault"
+            clsid = "{{00112233-4455-6677-8899-aabbccddeeff}}"
+            [plugin.vault]
+            address = "https://other.contoso.example"
+            approle = {{ role-id = "0a1b", secret-id-file = "/etc/pando/secret-id" }}
+            [[plugin]]
+            [plugin.file]
+            folder = "{}"
+            "#,
+            folder.path().canonicalize().unwrap().display()
+        ));
+        let plugins = plugins.unwrap();
+        let names: Vec<_> = plugins.iter().map(|plugin| plugin.name().to_owned()).collect();
+        assert_eq!(names, ["rkc", "akv", "vault", "other-vault", "file"]);
+        assert_eq!(plugins.get(credspec::VAULT_CLSID).unwrap().name(), "vault");
+        assert_eq!(plugins.get(credspec::FILE_CLSID).unwrap().name(), "file");
+    }
+
+    #[test]
     fn a_declaration_that_is_wrong_says_where() {
         let plugin = |name: &str, clsid: &str, command: &str| {
             format!("[[plugin]]\nname = {name:?}\nclsid = {clsid:?}\ncommand = {command}\n")
         };
         let (guid, good) = ("{00112233-4455-6677-8899-aabbccddeeff}", format!("[{SHELL:?}]"));
         let another = "{10112233-4455-6677-8899-aabbccddeeff}";
+        let vault = |rest: &str, address: &str| format!("[[plugin]]\n[plugin.vault]\naddress = '{address}'\n{rest}\n");
         for (toml, why) in [
             ("nonsense".to_owned(), "not declared as they should be"),
             ("[akv]\nunknown = 1".to_owned(), "unknown field"),
@@ -236,6 +226,21 @@ mod tests {
             (plugin("x", guid, &good) + &plugin("x", another, &good), "that of x"),
             (plugin("x", guid, &good) + &plugin("y", guid, &good), "that of x"),
             (format!("{}timeout = 0", plugin("x", guid, &good)), "timeout"),
+            ("[[plugin]]\nname = 'x'".to_owned(), "exactly one of command, vault and file"),
+            (plugin("x", guid, &good) + "file = {}", "exactly one of command, vault and file"),
+            ("[[plugin]]\nname = 'x'\ncommand = ['/usr/bin/env']".to_owned(), "no clsid"),
+            ("[[plugin]]\n[plugin.file]\nfolder = '/no/such/folder'".to_owned(), "/no/such/folder"),
+            ("[[plugin]]\n[plugin.file]".to_owned(), "LoadCredential"),
+            (vault("token-file = '/t'", "http://x"), "write `https://host`"),
+            (vault("", "https://x"), "exactly one of kubernetes, approle and token-file"),
+            (
+                vault("token-file = '/t'\napprole = { role-id = 'r', secret-id-file = '/s' }", "https://x"),
+                "exactly one",
+            ),
+            (vault("kubernetes = { role = 'a b' }", "https://x"), "a role"),
+            (vault("token-file = '/t'\nnamespace = '../x'", "https://x"), "a namespace"),
+            (vault("token-file = '/t'\nca = '/no/such/file'", "https://x"), "/no/such/file"),
+            (vault("token-file = '/t'", "https://x").repeat(2), "that of vault"),
         ] {
             let error = declare(&toml).unwrap_err();
             assert!(error.contains(why) && error.contains("plugins.toml"), "{toml}: {error}");

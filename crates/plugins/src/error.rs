@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use credspec::{BadInput, Namespace, SecretName};
 
-use crate::AkvError;
+use crate::{AkvError, VaultError};
 
 /// Why a plugin gave no credentials. None of these texts holds a secret.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +105,13 @@ pub enum PluginError {
     /// Azure Key Vault gave none.
     #[error(transparent)]
     Akv(Box<AkvError>),
+    /// HashiCorp Vault or OpenBao gave none.
+    #[error(transparent)]
+    Vault(Box<VaultError>),
+    /// The folder of secrets has none.
+    #[cfg(target_os = "linux")]
+    #[error(transparent)]
+    File(#[from] crate::FileError),
     /// The operator's program gave none.
     #[cfg(target_os = "linux")]
     #[error(transparent)]
@@ -112,6 +119,12 @@ pub enum PluginError {
     /// A plugin from elsewhere has its own reasons.
     #[error("{0}")]
     Other(String),
+}
+
+impl From<VaultError> for PluginError {
+    fn from(error: VaultError) -> Self {
+        Self::Vault(Box::new(error))
+    }
 }
 
 impl From<AkvError> for PluginError {

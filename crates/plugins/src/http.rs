@@ -74,7 +74,6 @@ pub(crate) fn get(agent: &Agent, url: &str, headers: &[Header], timeout: Duratio
 }
 
 /// `POST`, within the same time.
-#[expect(dead_code, reason = "for the stores that are asked so")]
 pub(crate) fn post(
     agent: &Agent,
     url: &str,

@@ -7,7 +7,7 @@
 //!
 //! In reading order: [`Plugin`] and what it returns, [`PasswordCredentials`]; [`PluginError`]; [`Registry`], plugins by class;
 //! [`Rkc`], the plugin of Kubernetes clusters; [`Akv`], the plugin of Azure Key Vault, with [`TrustedVault`] for vaults outside Azure's own
-//! clouds; [`Process`], a program of the operator's that speaks JSON (Linux only); [`WindowsCodes`], what COM and the event log are told.
+//! clouds; [`Vault`], that of HashiCorp Vault and OpenBao, with [`VaultAuth`], as whom it asks; [`Files`], that of a folder (Linux only); [`Process`], a program of the operator's that speaks JSON (Linux only); [`WindowsCodes`], what COM and the event log are told.
 //!
 //! ```no_run
 //! use plugins::{Plugin, Rkc};
@@ -20,24 +20,35 @@
 //! are those of Rancher's plugin and of Microsoft's for Azure Key Vault.
 
 mod account;
+mod account_object;
 mod akv;
 mod body;
 mod error;
+#[cfg(target_os = "linux")]
+mod file;
 mod http;
 mod json_texts;
+#[cfg(target_os = "linux")]
+mod owned;
 mod plugin;
 #[cfg(target_os = "linux")]
 mod process;
 mod registry;
 mod retry;
 mod rkc;
+mod vault;
 mod windows_codes;
 
 pub use akv::{Akv, AkvError, AkvSettingsError, BadSecret, TrustedVault};
 pub use error::PluginError;
+#[cfg(target_os = "linux")]
+pub use file::{FileError, Files};
+#[cfg(target_os = "linux")]
+pub use owned::check_owned;
 pub use plugin::{Hop, PasswordCredentials, Plugin};
 #[cfg(target_os = "linux")]
-pub use process::{Process, ProcessError, check_owned};
+pub use process::{Process, ProcessError};
 pub use registry::Registry;
 pub use rkc::Rkc;
+pub use vault::{Vault, VaultAuth, VaultError, VaultSettingsError};
 pub use windows_codes::WindowsCodes;

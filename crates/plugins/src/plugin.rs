@@ -20,6 +20,20 @@ pub trait Plugin: Send + Sync {
     fn get_password_credentials(&self, input: &str) -> Result<PasswordCredentials, PluginError>;
 }
 
+impl<P: Plugin + ?Sized> Plugin for Box<P> {
+    fn clsid(&self) -> Guid {
+        (**self).clsid()
+    }
+
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn get_password_credentials(&self, input: &str) -> Result<PasswordCredentials, PluginError> {
+        (**self).get_password_credentials(input)
+    }
+}
+
 /// An impersonation account and its password. The password is wiped when this is dropped, and does not print.
 #[derive(Debug)]
 pub struct PasswordCredentials {

@@ -44,8 +44,8 @@ pub struct GuardWays {
     /// Where the rkc plugin finds the account providers of this node.
     #[arg(long, value_name = "DIR", default_value = "/var/lib/rancher/gmsa")]
     pub host_dir: PathBuf,
-    /// The TOML file that declares further plugins, programs of your own, and settings of the akv plugin. Only root and the guard's user may
-    /// be able to write it.
+    /// The TOML file that declares further plugins (vault, file, programs of your own) and settings of the akv plugin. Only root and the
+    /// guard's user may be able to write it.
     #[arg(long, value_name = "FILE")]
     pub plugins: Option<PathBuf>,
     /// The keytab of this host, a computer of the domain: for credential specs that name no plugin.
@@ -117,8 +117,8 @@ pub struct GuardRun {
     /// Where the rkc plugin finds the account providers of this node.
     #[arg(long, value_name = "DIR", default_value = "/var/lib/rancher/gmsa")]
     pub host_dir: PathBuf,
-    /// The TOML file that declares further plugins, programs of your own, and settings of the akv plugin. Only root and the guard's user may
-    /// be able to write it.
+    /// The TOML file that declares further plugins (vault, file, programs of your own) and settings of the akv plugin. Only root and the
+    /// guard's user may be able to write it.
     #[arg(long, value_name = "FILE")]
     pub plugins: Option<PathBuf>,
     /// A keytab of this host, a computer of the domain: for credential specs that name no plugin. May be repeated; the account of the

@@ -38,13 +38,20 @@ fn host(plugin: &str, input: &str) -> Result<HostAccountConfig, Failed> {
     let clsid = match plugin {
         "rkc" => RKC_CLSID,
         "akv" => AKV_CLSID,
-        other => other.parse::<Guid>().map_err(|_| format!("{other:?} is no plugin: say rkc, akv or a GUID"))?,
+        "vault" => credspec::VAULT_CLSID,
+        "file" => credspec::FILE_CLSID,
+        other => {
+            other.parse::<Guid>().map_err(|_| format!("{other:?} is no plugin: say rkc, akv, vault, file or a GUID"))?
+        }
     };
     if clsid == RKC_CLSID {
         return Ok(HostAccountConfig::rkc(&input.parse::<RkcInput>()?));
     }
-    if clsid == AKV_CLSID {
-        input.parse::<credspec::AkvInput>()?;
+    match clsid {
+        AKV_CLSID => drop(input.parse::<credspec::AkvInput>()?),
+        credspec::VAULT_CLSID => drop(input.parse::<credspec::VaultInput>()?),
+        credspec::FILE_CLSID => drop(input.parse::<credspec::FileInput>()?),
+        _ => {}
     }
     Ok(HostAccountConfig::new(clsid, PluginInput::new(input)))
 }
@@ -138,6 +145,14 @@ fn credentials(spec: &CredentialSpec) -> String {
         AKV_CLSID => match input.parse::<credspec::AkvInput>() {
             Ok(_) => format!("the plugin akv (Azure Key Vault): {input}"),
             Err(error) => format!("the plugin akv, which will not understand its input: {error}"),
+        },
+        credspec::VAULT_CLSID => match input.parse::<credspec::VaultInput>() {
+            Ok(known) => format!("the plugin vault (HashiCorp Vault, OpenBao): {known}"),
+            Err(error) => format!("the plugin vault, which will not understand its input: {error}"),
+        },
+        credspec::FILE_CLSID => match input.parse::<credspec::FileInput>() {
+            Ok(known) => format!("the plugin file: the secret {known}"),
+            Err(error) => format!("the plugin file, which will not understand its input: {error}"),
         },
         other => {
             let length = input.chars().count();

@@ -4,7 +4,6 @@
 //! it is meant, and what it is told. See docs/plugins.md.
 
 mod error;
-mod owned;
 mod protocol;
 mod run;
 
@@ -17,12 +16,12 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use crate::body::MOST_BYTES;
+use crate::owned::check_owned;
 use crate::{Hop, PasswordCredentials, Plugin, PluginError};
 use protocol::Answer;
 use run::{Ended, Stopped};
 
 pub use error::ProcessError;
-pub use owned::check_owned;
 
 /// A program that knows where credentials are kept.
 #[derive(Clone, Debug)]

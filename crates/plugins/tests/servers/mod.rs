@@ -78,9 +78,7 @@ pub fn answer_with(status: u16, headers: &str, body: &str) -> String {
 
 /// Nothing, until the other side gives up.
 pub fn silent() -> Vec<Behaviour> {
-    vec![Box::new(|_, stream| {
-        let _ = stream.read(&mut [0]);
-    })]
+    vec![Box::new(|_, stream| while stream.read(&mut [0; 64]).is_ok_and(|n| n > 0) {})]
 }
 
 /// An answer that never ends, byte by byte.

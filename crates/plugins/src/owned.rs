@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::ProcessError;
+use crate::ProcessError;
 
 /// Checks that only root and this process' own user can change the file, or put another in its place. Who passes this once passes it for
 /// as long as neither of them wills otherwise, so nothing can slip in between the check and the use.
@@ -18,15 +18,21 @@ pub fn check_owned(path: &Path) -> Result<(), ProcessError> {
     if real != path {
         return Err(refused(format!("write its full path without links, which is {}", real.display())));
     }
-    let us = rustix::process::geteuid().as_raw();
-    for part in path.ancestors() {
-        let metadata = fs::symlink_metadata(part).map_err(|error| refused(error.to_string()))?;
-        if let Some(what) = fault(metadata.uid(), metadata.mode(), metadata.is_dir(), us) {
-            return Err(refused(format!("{} {what}", part.display())));
-        }
-    }
+    check(path).map_err(refused)?;
     let metadata = fs::symlink_metadata(path).map_err(|error| refused(error.to_string()))?;
     if metadata.is_file() { Ok(()) } else { Err(refused("it is not a file".to_owned())) }
+}
+
+/// The same for a file or folder whose path has no links in it, whatever it is.
+pub(crate) fn check(real: &Path) -> Result<(), String> {
+    let us = rustix::process::geteuid().as_raw();
+    for part in real.ancestors() {
+        let metadata = fs::symlink_metadata(part).map_err(|error| error.to_string())?;
+        if let Some(what) = fault(metadata.uid(), metadata.mode(), metadata.is_dir(), us) {
+            return Err(format!("{} {what}", part.display()));
+        }
+    }
+    Ok(())
 }
 
 fn fault(owner: u32, mode: u32, is_folder: bool, us: u32) -> Option<String> {
