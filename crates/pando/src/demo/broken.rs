@@ -9,6 +9,7 @@ use client::ldap::{Connection, Limits, Sealing, Transport};
 use dtyp::SystemClock;
 use pki::{Authority, Purpose, Validity};
 
+use super::azure::Azure;
 use super::people::{BASE, DC_HOST, DOMAIN, GMSAS, IMPERSONATION, STRANGER};
 use super::report::Link;
 use super::stage::{Stage, wait};
@@ -17,7 +18,10 @@ use crate::commands::Failed;
 
 /// Station 6.
 pub fn refusals(stage: &mut Stage, links: &mut Vec<Link>) -> Result<(), Failed> {
-    links.push(other_authority(stage)?);
+    links.push(match &stage.azure {
+        Some(azure) => other_vault(stage, azure)?,
+        None => other_authority(stage)?,
+    });
     links.push(not_allowed(stage)?);
     links.push(unsealed(stage)?);
     links.push(other_gmsa(stage)?);
@@ -40,10 +44,21 @@ fn other_authority(stage: &Stage) -> Result<Link, Failed> {
     must_break(guarded, "the plugin", "the account provider", how, "the plugin and its secret source", begun)
 }
 
+/// Who answers for the vault has a certificate for its name, but from an authority that the guard's operator did not name.
+fn other_vault(stage: &Stage, azure: &Azure) -> Result<Link, Failed> {
+    let authority = Authority::create("not the vault's", Validity::DAY, &SystemClock)?;
+    let ca = stage.write_secret("another-ca.pem", authority.certificate_pem())?;
+    let plugins = stage.write_secret("plugins-another-ca.toml", &azure.plugins(&ca))?;
+    let begun = Instant::now();
+    let guarded = fetch(stage, &stage.text(&format!("{}-{SECRET}.json", GMSAS[0])), &plugins)?;
+    let how = "HTTPS with a certificate from another authority; no access token is sent";
+    must_break(guarded, "the emulated vault", "the plugin", how, "the plugin and its secret source", begun)
+}
+
 /// An account of the same domain, with the right password, that is in no group which may retrieve.
 fn not_allowed(stage: &Stage) -> Result<Link, Failed> {
     let begun = Instant::now();
-    let guarded = fetch(stage, &new_spec(stage, GMSAS[0], STRANGERS_SECRET)?, &stage.text("host"))?;
+    let guarded = fetch(stage, &new_spec(stage, GMSAS[0], STRANGERS_SECRET)?, &stage.source())?;
     let how = format!("Kerberos and a sealed connection; asks for the password of {}$", GMSAS[0]);
     must_break(guarded, STRANGER, DC_HOST, &how, "the release of the gMSA's password", begun)
 }
@@ -74,7 +89,7 @@ fn unsealed(stage: &Stage) -> Result<Link, Failed> {
 /// The right account asks for a gMSA that others may retrieve.
 fn other_gmsa(stage: &Stage) -> Result<Link, Failed> {
     let begun = Instant::now();
-    let guarded = fetch(stage, &new_spec(stage, GMSAS[1], SECRET)?, &stage.text("host"))?;
+    let guarded = fetch(stage, &new_spec(stage, GMSAS[1], SECRET)?, &stage.source())?;
     let how = format!("a credential spec for {}$ of {DOMAIN}", GMSAS[1]);
     must_break(guarded, IMPERSONATION, DC_HOST, &how, "the release of the gMSA's password", begun)
 }

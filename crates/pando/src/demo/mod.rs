@@ -6,6 +6,7 @@
 //!
 //! In reading order: [`run`]; `stations`, the chain; `broken`, what refuses; `invitation`, what one can do afterwards.
 
+mod azure;
 mod broken;
 mod http;
 mod invitation;
@@ -18,7 +19,7 @@ mod stations;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use crate::cli::Demo;
+use crate::cli::{Demo, DemoPlugin};
 use crate::commands::{Failed, stopped};
 use crate::{progress, terminal};
 use report::{Link, Report, Station};
@@ -27,19 +28,31 @@ use stage::Stage;
 /// One station: it adds the links that it made, also when it then fails.
 type Tell = fn(&mut Stage, &mut Vec<Link>) -> Result<(), Failed>;
 
-const STATIONS: [(&str, Tell); 6] = [
-    ("A domain: users, groups, a KDS root key, and a service account whose password no one knows", stations::domain),
-    ("A credential spec says which service account a container runs as", stations::credential_spec),
-    ("The guard asks its plugin, the plugin the account provider, over mutual TLS", stations::plugin),
-    ("The directory releases the password to the account that may have it", stations::identity),
-    ("An application with that identity alone logs users in", stations::application),
-    ("Links broken on purpose refuse", broken::refusals),
-];
+/// The tour; what stands for Azure in it is called emulated.
+fn stations(plugin: DemoPlugin) -> [(&'static str, Tell); 6] {
+    let asks = match plugin {
+        DemoPlugin::Rkc => "The guard asks its plugin, the plugin the account provider, over mutual TLS",
+        DemoPlugin::Akv => {
+            "The guard asks its plugin, the plugin an emulated Azure Key Vault, as an emulated managed identity"
+        }
+    };
+    [
+        (
+            "A domain: users, groups, a KDS root key, and a service account whose password no one knows",
+            stations::domain,
+        ),
+        ("A credential spec says which service account a container runs as", stations::credential_spec),
+        (asks, stations::plugin),
+        ("The directory releases the password to the account that may have it", stations::identity),
+        ("An application with that identity alone logs users in", stations::application),
+        ("Links broken on purpose refuse", broken::refusals),
+    ]
+}
 
 /// Takes the tour, then keeps serving until it is told to stop.
 pub async fn run(args: Demo) -> Result<ExitCode, Failed> {
     let as_json = args.json;
-    let mut stage = Stage::set(args.dir.as_deref())?;
+    let mut stage = Stage::set(args.dir.as_deref(), args.plugin)?;
     // Interrupted, the tour ends by itself: its other processes are interrupted with it.
     let tour = tokio::task::spawn_blocking(move || {
         let report = take(&mut stage, as_json);
@@ -64,7 +77,7 @@ pub async fn run(args: Demo) -> Result<ExitCode, Failed> {
 fn take(stage: &mut Stage, as_json: bool) -> Report {
     let begun = Instant::now();
     let mut stations = Vec::new();
-    for (number, (title, tell)) in (1..).zip(STATIONS) {
+    for (number, (title, tell)) in (1..).zip(self::stations(stage.plugin())) {
         let station = visit(stage, number, title, tell);
         if !as_json {
             report::show(&station);

@@ -9,9 +9,11 @@ use pki::file::{self, Readers};
 use serde::Deserialize;
 use tokio::runtime::Handle;
 
+use super::azure::Azure;
 use super::people::{self, Passwords};
 use super::process::Service;
 use super::report::Link;
+use crate::cli::DemoPlugin;
 use crate::commands::Failed;
 
 /// Where the domain controller says that it answers.
@@ -30,6 +32,8 @@ pub struct Stage {
     pub controller: Controller,
     /// What the guard reported, for the station after the plugin's.
     pub from_guard: Vec<Link>,
+    /// The emulated Azure, when the plugin is the one that asks it.
+    pub azure: Option<Azure>,
     /// Where the example answers.
     pub site: String,
     services: Vec<Service>,
@@ -39,7 +43,7 @@ pub struct Stage {
 
 impl Stage {
     /// Makes the folder: this one, which must be empty, or a temporary one.
-    pub fn set(dir: Option<&Path>) -> Result<Self, Failed> {
+    pub fn set(dir: Option<&Path>, plugin: DemoPlugin) -> Result<Self, Failed> {
         let temporary = match dir {
             None => {
                 let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o700);
@@ -58,11 +62,22 @@ impl Stage {
             passwords: Passwords::new(),
             controller: Controller::default(),
             from_guard: Vec::new(),
+            azure: (plugin == DemoPlugin::Akv).then(Azure::start).transpose()?,
             site: String::new(),
             services: Vec::new(),
             folder,
             _temporary: temporary,
         })
+    }
+
+    /// Which plugin the credential specs name.
+    pub fn plugin(&self) -> DemoPlugin {
+        if self.azure.is_some() { DemoPlugin::Akv } else { DemoPlugin::Rkc }
+    }
+
+    /// Where the guard's plugin finds whom it asks: the account provider's folder, or the file that declares the vault.
+    pub fn source(&self) -> String {
+        self.text(if self.azure.is_some() { "plugins.toml" } else { "host" })
     }
 
     /// A path in the folder.

@@ -5,6 +5,7 @@ use std::time::Instant;
 use client::ldap::Modification;
 use serde_json::Value;
 
+use super::azure::Azure;
 use super::http::Site;
 use super::people::{self, ADMINS, BASE, DC_HOST, DOMAIN, GMSAS, IMPERSONATION, RETRIEVERS, STRANGER};
 use super::process::{self, Finished};
@@ -80,6 +81,10 @@ pub fn credential_spec(stage: &mut Stage, links: &mut Vec<Link>) -> Result<(), F
 /// Writes the credential spec of a gMSA, for the impersonation account in a secret.
 pub fn new_spec(stage: &Stage, gmsa: &str, secret: &str) -> Result<String, Failed> {
     let spec = stage.text(&format!("{gmsa}-{secret}.json"));
+    let (plugin, input) = match &stage.azure {
+        Some(azure) => ("akv", azure.input(secret)),
+        None => ("rkc", format!("{NAMESPACE}:{secret}")),
+    };
     process::must(&[
         "credspec",
         "new",
@@ -88,9 +93,9 @@ pub fn new_spec(stage: &Stage, gmsa: &str, secret: &str) -> Result<String, Faile
         "--out",
         &spec,
         "--plugin",
-        "rkc",
+        plugin,
         "--plugin-input",
-        &format!("{NAMESPACE}:{secret}"),
+        &input,
         "--ldaps",
         &stage.controller.ldaps,
         "--ca",
@@ -105,8 +110,38 @@ pub fn new_spec(stage: &Stage, gmsa: &str, secret: &str) -> Result<String, Faile
 
 /// Station 3: what the guard does up to the account provider; what it does then is told by the next.
 pub fn plugin(stage: &mut Stage, links: &mut Vec<Link>) -> Result<(), Failed> {
+    match &stage.azure {
+        Some(azure) => links.push(fill_vault(stage, azure)?),
+        None => start_provider(stage, links)?,
+    }
+    let guarded = fetch(stage, &stage.text(&format!("{}-{SECRET}.json", GMSAS[0])), &stage.source())?;
+    let (plugin, after) = guarded.links.into_iter().partition(|(step, _)| BEFORE_THE_DOMAIN.contains(&step.as_str()));
+    let only_links = |links: Vec<(String, Link)>| links.into_iter().map(|(_, link)| link);
+    links.extend(only_links(plugin));
+    stage.from_guard = only_links(after).collect();
+    match guarded.broken {
+        Some((link, why)) => Err(format!("the chain breaks at {link}: {why}").into()),
+        None => Ok(()),
+    }
+}
+
+/// The accounts in the names of their secrets.
+const ACCOUNTS: [(&str, &str); 2] = [(SECRET, IMPERSONATION), (STRANGERS_SECRET, STRANGER)];
+
+fn fill_vault(stage: &Stage, azure: &Azure) -> Result<Link, Failed> {
     let begun = Instant::now();
-    for (secret, account) in [(SECRET, IMPERSONATION), (STRANGERS_SECRET, STRANGER)] {
+    for (secret, account) in ACCOUNTS {
+        azure.store(secret, format!("{DOMAIN}\\{account}:{}", stage.passwords.of(account)));
+    }
+    let ca = stage.write_secret("vault-ca.pem", azure.authority())?;
+    stage.write_secret("plugins.toml", &azure.plugins(&ca))?;
+    let how = format!("emulated, by this program: {}; the account is the secret {SECRET}", azure.addresses());
+    Ok(Link::new("an emulated Azure", "the node", how, "owning the demo", begun))
+}
+
+fn start_provider(stage: &mut Stage, links: &mut Vec<Link>) -> Result<(), Failed> {
+    let begun = Instant::now();
+    for (secret, account) in ACCOUNTS {
         for (key, value) in [("username", account), ("password", stage.passwords.of(account)), ("domainName", DOMAIN)] {
             stage.write_secret(&format!("secrets/{secret}/{key}"), value)?;
         }
@@ -117,16 +152,7 @@ pub fn plugin(stage: &mut Stage, links: &mut Vec<Link>) -> Result<(), Failed> {
     stage.keep(service);
     let how = "a certificate authority of its own; port, CA and client certificate in a folder that only the plugin's user enters";
     links.push(Link::new("the account provider", "the node", how, "owning the secrets and the host's folder", begun));
-
-    let guarded = fetch(stage, &stage.text(&format!("{}-{SECRET}.json", GMSAS[0])), &host)?;
-    let (plugin, after) = guarded.links.into_iter().partition(|(step, _)| BEFORE_THE_DOMAIN.contains(&step.as_str()));
-    let only_links = |links: Vec<(String, Link)>| links.into_iter().map(|(_, link)| link);
-    links.extend(only_links(plugin));
-    stage.from_guard = only_links(after).collect();
-    match guarded.broken {
-        Some((link, why)) => Err(format!("the chain breaks at {link}: {why}").into()),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// The guard's steps that need no domain.
@@ -144,9 +170,10 @@ pub struct Guarded {
     pub broken: Option<(String, String)>,
 }
 
-/// Runs `pando guard fetch`, with the account providers that `host` knows.
-pub fn fetch(stage: &Stage, spec: &str, host: &str) -> Result<Guarded, Failed> {
+/// Runs `pando guard fetch`, with a source such as [`Stage::source`].
+pub fn fetch(stage: &Stage, spec: &str, source: &str) -> Result<Guarded, Failed> {
     let controller = &stage.controller;
+    let by = if stage.azure.is_some() { "--plugins" } else { "--host-dir" };
     let Finished { stdout, stderr, .. } = process::run(&[
         "guard",
         "fetch",
@@ -155,8 +182,8 @@ pub fn fetch(stage: &Stage, spec: &str, host: &str) -> Result<Guarded, Failed> {
         spec,
         "--ccache",
         &stage.text("ccache"),
-        "--host-dir",
-        host,
+        by,
+        source,
         "--keytab",
         &stage.text("gmsa.keytab"),
         "--kdc",
