@@ -41,6 +41,24 @@ fn the_tour_ends_well_and_says_so_to_machines() {
 }
 
 #[test]
+fn the_tour_with_a_key_vault_is_the_same_and_calls_what_stands_for_azure_emulated() {
+    let folder = TempDir::new().expect("a temporary folder can be made");
+    let tour = Tool::new(pando()).env("TMPDIR", folder.path());
+    let finished = tour.args(["demo", "--plugin", "akv", "--exit", "--json"]).ok();
+    let report: Value = serde_json::from_str(&finished.stdout).expect("--json prints one JSON document");
+    assert_eq!(report["ok"], true, "{report:#}");
+    let asks = report["stations"].get(2).expect("the plugin's station");
+    assert!(asks["title"].as_str().is_some_and(|title| title.contains("emulated Azure Key Vault")), "{asks:#}");
+    let links = asks["links"].as_array().expect("links");
+    let says = |text: &str| links.iter().any(|link| link.to_string().contains(text));
+    assert!(says("emulated, by this program") && says("plugin akv") && says("managed identity"), "{asks:#}");
+    let refused = &report["stations"].get(5).expect("the refusals")["links"];
+    let first = refused.get(0).expect("a refusal").to_string();
+    assert!(first.contains("the emulated vault") && first.contains("no access token was sent"), "{refused:#}");
+    assert_eq!(refused.as_array().map(Vec::len), Some(4));
+}
+
+#[test]
 fn a_folder_that_is_not_empty_is_left_alone() {
     let folder = TempDir::new().expect("a temporary folder can be made");
     std::fs::write(folder.path().join("mine"), "").expect("a file can be written");
