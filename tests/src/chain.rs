@@ -28,15 +28,23 @@ impl AccountProvider {
     pub fn start_with(domain: &Domain, username: &str, password: &str) -> Self {
         write_secret(domain, SECRET, username, password, "contoso.com");
         let state = domain.path("provider").display().to_string();
-        Self::serve(domain, ["--secrets", &domain.path("secrets").display().to_string(), "--state", &state])
+        Self::serve(domain, &["--secrets", &domain.path("secrets").display().to_string(), "--state", &state])
+    }
+
+    /// Serves that secret to Rancher's own plugin as well, and writes the audit to the domain's `audit.log`.
+    pub fn start_legacy(domain: &Domain) -> Self {
+        write_secret(domain, SECRET, "svc-guard", GUARD_PASSWORD, "contoso.com");
+        let path = |name: &str| domain.path(name).display().to_string();
+        let (secrets, state, audit) = (path("secrets"), path("provider"), path("audit.log"));
+        Self::serve(domain, &["--secrets", &secrets, "--state", &state, "--legacy", "--audit-log", &audit])
     }
 
     /// Serves the Secret of that name in a cluster, as whom this configuration is for.
     pub fn start_in_cluster(domain: &Domain, kubeconfig: &Path, secret: &str) -> Self {
-        Self::serve(domain, ["--kubernetes-secret", secret, "--kubeconfig", &kubeconfig.display().to_string()])
+        Self::serve(domain, &["--kubernetes-secret", secret, "--kubeconfig", &kubeconfig.display().to_string()])
     }
 
-    fn serve(domain: &Domain, source: [&str; 4]) -> Self {
+    fn serve(domain: &Domain, source: &[&str]) -> Self {
         let (ready, log) = (domain.path("provider.json"), domain.path("provider.log"));
         let _ = fs::remove_file(&ready);
         let output = File::create(&log).expect("the log can be made");

@@ -70,7 +70,7 @@ impl Tool {
     }
 
     /// As the standard library has it, to be started by hand.
-    pub(crate) fn into_command(self) -> Command {
+    pub fn into_command(self) -> Command {
         self.command
     }
 

@@ -23,6 +23,7 @@ pub const FOR_TESTS: &[Package] = &[
     Package { name: "ldap-utils", probe: Probe::Program("ldapsearch") },
     Package { name: "libsasl2-modules-gssapi-mit", probe: Probe::SaslMechanism("libgssapiv2.so") },
     Package { name: "curl", probe: Probe::Program("curl") },
+    Package { name: "openssl", probe: Probe::Program("openssl") },
     Package { name: "krb5-user", probe: Probe::Program("kvno") },
     Package { name: "python3-ldap3", probe: Probe::PythonModule("ldap3") },
     Package { name: "python3-gssapi", probe: Probe::PythonModule("gssapi") },

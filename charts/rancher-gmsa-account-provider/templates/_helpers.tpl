@@ -18,3 +18,16 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- with .Values.global.cattle.systemDefaultRegistry }}{{ . }}/{{ end -}}
 {{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
 {{- end -}}
+
+{{/* The same at every render, and another for most other releases. */}}
+{{- define "provider.probesPort" -}}
+{{- if .Values.probes.port -}}
+{{- .Values.probes.port -}}
+{{- else -}}
+{{- add 20000 (mod (adler32sum (printf "%s/%s" .Release.Namespace .Release.Name) | int64) 10000) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "provider.state" -}}
+{{- printf "%s/%s/%s" .Values.legacy.stateDir .Release.Namespace .Release.Name -}}
+{{- end -}}

@@ -1,16 +1,29 @@
 //! Who asked for which secret, and what came of it. Never what is in the secret.
 
+mod file;
+
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use credspec::Namespace;
 use dtyp::FileTime;
 use pki::Certificate;
 
+pub use file::AuditFile;
+
 /// Where events go.
 pub trait Audit: Send + Sync {
     /// Takes one event.
     fn record(&self, event: &AuditEvent);
+}
+
+/// Both take each event.
+impl<A: Audit, B: Audit> Audit for (A, B) {
+    fn record(&self, event: &AuditEvent) {
+        self.0.record(event);
+        self.1.record(event);
+    }
 }
 
 /// One request to the account provider, or one attempt at one.
@@ -28,6 +41,8 @@ pub struct AuditEvent {
     pub secret: Option<String>,
     /// What came of it.
     pub outcome: Outcome,
+    /// From the whole request to its answer; of who did not get as far, from the connection on.
+    pub took: Duration,
 }
 
 /// What came of a request.
@@ -48,6 +63,22 @@ pub enum Outcome {
     NoSuchPage,
     /// The peer did not get through the TLS handshake.
     Refused(String),
+}
+
+impl Outcome {
+    /// One word, by which requests are counted.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Given => "given",
+            Self::NoName => "no_name",
+            Self::BadName => "bad_name",
+            Self::NotFound => "not_found",
+            Self::Unusable(_) => "unusable",
+            Self::NoSuchPage => "no_such_page",
+            Self::Refused(_) => "no_certificate",
+        }
+    }
 }
 
 impl fmt::Display for Outcome {

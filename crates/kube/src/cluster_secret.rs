@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 use crate::api::Client;
-use crate::{Secret, SecretError, SecretSource};
+use crate::{Secret, SecretError, SecretSource, Standing};
 
 /// Answers for one Secret.
 pub struct ClusterSecret {
@@ -98,6 +98,17 @@ impl SecretSource for ClusterSecret {
         }
         self.seen.now(self.clock.now(), self.keep)
     }
+
+    fn standing(&self) -> Standing {
+        let now = self.clock.now();
+        let value = self.seen.now(now, self.keep);
+        let changed = value.as_ref().ok().and_then(|secret| secret.changed);
+        Standing {
+            ready: value.map(drop),
+            secret: Some((self.name.clone(), changed)),
+            silent: Some(self.seen.silence(now)),
+        }
+    }
 }
 
 impl Seen {
@@ -125,6 +136,11 @@ impl Seen {
         }
     }
 
+    fn silence(&self, now: FileTime) -> Duration {
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.silent.map_or(Duration::ZERO, |since| now.since(since))
+    }
+
     fn now(&self, now: FileTime, keep: Duration) -> Result<Secret, SecretError> {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let unavailable = |what: &str| Err(SecretError::Unavailable(what.to_owned()));
@@ -142,6 +158,7 @@ impl Seen {
 
 /// Takes the credentials out, and wipes what they came in.
 fn read(secret: v1::Secret) -> Result<Secret, SecretError> {
+    let changed = changed(&secret);
     let mut data: std::collections::BTreeMap<_, _> =
         secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, Zeroizing::new(value.0))).collect();
     let mut text = |key: &'static str| -> Result<Zeroizing<String>, SecretError> {
@@ -157,7 +174,15 @@ fn read(secret: v1::Secret) -> Result<Secret, SecretError> {
         username: text("username")?.to_string(),
         password: SecretString::from(text("password")?.as_str()),
         domain_name: text("domainName")?.to_string(),
+        changed,
     })
+}
+
+/// When somebody wrote it last: whoever changes a field is noted with the time.
+fn changed(secret: &v1::Secret) -> Option<FileTime> {
+    let written = secret.metadata.managed_fields.iter().flatten().filter_map(|one| one.time.as_ref());
+    let last = written.chain(&secret.metadata.creation_timestamp).map(|time| time.0.as_second()).max()?;
+    Some(FileTime::from_unix(last, 0))
 }
 
 #[cfg(test)]

@@ -21,9 +21,9 @@ mod secret;
 pub mod status;
 pub mod webhook;
 
-pub use audit::{Audit, AuditEvent, AuditLog, Outcome};
+pub use audit::{Audit, AuditEvent, AuditFile, AuditLog, Outcome};
 pub use cluster_secret::ClusterSecret;
 pub use error::Error;
 pub use pods::PodSpecs;
 pub use provider::{AccountProvider, Config, Limits, Running};
-pub use secret::{Secret, SecretError, SecretFolder, SecretSource};
+pub use secret::{Secret, SecretError, SecretFolder, SecretSource, Standing};

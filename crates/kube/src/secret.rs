@@ -3,8 +3,10 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use credspec::SecretName;
+use dtyp::FileTime;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
@@ -19,6 +21,8 @@ pub struct Secret {
     pub password: SecretString,
     /// The DNS or NetBIOS name of its domain.
     pub domain_name: String,
+    /// When it was written last, as far as its source knows.
+    pub changed: Option<FileTime>,
 }
 
 /// Why a secret is not given. Peers learn only that it is not; the audit event says why.
@@ -43,6 +47,20 @@ pub trait SecretSource: Send + Sync {
     /// # Errors
     /// See [`SecretError`].
     fn read(&self, name: &SecretName) -> Result<Secret, SecretError>;
+
+    /// How it stands, without a secret in it.
+    fn standing(&self) -> Standing;
+}
+
+/// How a source of secrets stands: what the kubelet and Prometheus are told.
+#[derive(Debug)]
+pub struct Standing {
+    /// Why the next request would get nothing whatever it names, if that is so.
+    pub ready: Result<(), SecretError>,
+    /// The one secret, of a source that has no more, and when it was written last.
+    pub secret: Option<(SecretName, Option<FileTime>)>,
+    /// For how long the API server has not been heard of, of a source that watches it.
+    pub silent: Option<Duration>,
 }
 
 /// Secrets in a folder, one folder for each, as Kubernetes mounts them: `<folder>/<name>/{username,password,domainName}`.
@@ -77,8 +95,21 @@ impl SecretSource for SecretFolder {
             username: text(&folder, "username")?.to_string(),
             password: SecretString::from(text(&folder, "password")?.as_str()),
             domain_name: text(&folder, "domainName")?.to_string(),
+            changed: changed(&folder),
         })
     }
+
+    fn standing(&self) -> Standing {
+        let ready =
+            std::fs::read_dir(&self.folder).map(drop).map_err(|error| SecretError::Unavailable(error.to_string()));
+        Standing { ready, secret: None, silent: None }
+    }
+}
+
+/// When the password was written.
+fn changed(folder: &Path) -> Option<FileTime> {
+    let modified = std::fs::metadata(folder.join("password")).ok()?.modified().ok()?;
+    Some(FileTime::from_system_time(modified))
 }
 
 /// The text of one key, without the line break that editors and `echo` put at its end.

@@ -46,9 +46,14 @@ async fn node() -> Node {
 }
 
 async fn start(dir: &Path, namespace: &str) -> (Running, Arc<Collected>) {
+    start_with(dir, namespace, |_| {}).await
+}
+
+async fn start_with(dir: &Path, namespace: &str, change: impl FnOnce(&mut Config)) -> (Running, Arc<Collected>) {
     let audit = Arc::new(Collected::default());
-    let config =
+    let mut config =
         Config::new(namespace.parse().unwrap(), dir.join("host")).with_state(dir.join(format!("state-{namespace}")));
+    change(&mut config);
     let secrets = Arc::new(SecretFolder::open(dir.join("secrets")).unwrap());
     let provider = AccountProvider::start(config, secrets, audit.clone(), Arc::new(SystemClock)).await.unwrap();
     (provider, audit)
@@ -243,6 +248,87 @@ async fn an_idle_peer_does_not_keep_others_out() {
     let idle: Vec<_> = (0..100).map(|_| TcpStream::connect(node.provider.address()).unwrap()).collect();
     node.ask("gmsa:ccg-reader").await.unwrap();
     drop(idle);
+}
+
+/// What a page of the probes' port answers: its status and its text.
+async fn page(provider: &Running, path: &str) -> (String, String) {
+    let (address, request) = (provider.probes().unwrap(), format!("GET {path} HTTP/1.0\r\n\r\n"));
+    let answer = tokio::task::spawn_blocking(move || {
+        let mut socket = TcpStream::connect(address).unwrap();
+        socket.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    let answer = answer.await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().to_owned(), body.to_owned())
+}
+
+#[tokio::test]
+async fn prometheus_learns_what_came_of_calls_and_when_things_end_and_no_secret() {
+    let dir = tempfile::tempdir().unwrap();
+    put_secret(dir.path(), "ccg-reader", PASSWORD);
+    let (provider, audit) =
+        start_with(dir.path(), "gmsa", |config| config.probes = Some(([127, 0, 0, 1], 0).into())).await;
+    let node = Node { dir, provider, audit };
+    node.ask("gmsa:ccg-reader").await.unwrap();
+    node.ask("gmsa:ccg-reader").await.unwrap();
+    node.ask("gmsa:nobody").await.unwrap_err();
+    drop(TcpStream::connect(node.provider.address()).unwrap());
+    while node.audit.outcomes().len() < 4 {
+        tokio::task::yield_now().await;
+    }
+    let (status, text) = page(&node.provider, "/metrics").await;
+    assert_eq!(status, "200");
+    let has = |line: &str| assert!(text.lines().any(|one| one == line), "{line}\n{text}");
+    has("pando_account_provider_requests_total{outcome=\"given\"} 2");
+    has("pando_account_provider_requests_total{outcome=\"not_found\"} 1");
+    has("pando_account_provider_requests_total{outcome=\"no_certificate\"} 1");
+    has("pando_account_provider_request_seconds_count 3");
+    has("pando_account_provider_renewals_failing 0");
+    has("pando_account_provider_secret_usable 1");
+    let ends = node.identity().facts().unwrap().not_after.unix_seconds();
+    has(&format!("pando_account_provider_certificate_expiry_timestamp_seconds{{certificate=\"client\"}} {ends}"));
+    let written = fs::metadata(node.dir.path().join("secrets/ccg-reader/password")).unwrap().modified().unwrap();
+    let written = written.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    has(&format!("pando_account_provider_secret_changed_timestamp_seconds{{secret=\"ccg-reader\"}} {written}"));
+    assert!(!text.contains("horse"));
+}
+
+#[tokio::test]
+async fn it_is_ready_while_it_has_something_to_give() {
+    let dir = tempfile::tempdir().unwrap();
+    put_secret(dir.path(), "ccg-reader", PASSWORD);
+    let (provider, _) = start_with(dir.path(), "gmsa", |config| config.probes = Some(([127, 0, 0, 1], 0).into())).await;
+    for path in ["/healthz", "/livez", "/readyz"] {
+        assert_eq!(page(&provider, path).await, ("200".into(), "ok\n".into()), "{path}");
+    }
+    fs::remove_dir_all(dir.path().join("secrets")).unwrap();
+    let (status, why) = page(&provider, "/readyz").await;
+    assert!(status == "503" && why.contains("cannot be read"), "{why}");
+    assert_eq!(page(&provider, "/healthz").await.0, "200", "a new start would not help");
+    // The secret itself is not to be had here.
+    assert_eq!(page(&provider, "/provider").await.0, "404");
+}
+
+#[tokio::test]
+async fn what_todays_plugin_reads_is_there_in_legacy_mode_only() {
+    let dir = tempfile::tempdir().unwrap();
+    put_secret(dir.path(), "ccg-reader", PASSWORD);
+    let pfx = dir.path().join("host/gmsa/ssl/client/tls.pfx");
+    let (legacy, _) = start_with(dir.path(), "gmsa", |config| config.legacy = true).await;
+    let first = fs::read(&pfx).unwrap();
+    legacy.renew().await.unwrap();
+    assert_ne!(fs::read(&pfx).unwrap(), first, "it is renewed with the rest");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(&pfx).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    legacy.stop().await.unwrap();
+    let _modern = start(dir.path(), "gmsa").await;
+    assert!(!pfx.exists());
 }
 
 #[cfg(unix)]

@@ -373,6 +373,17 @@ pub struct ProviderRun {
     /// with it. Without it, the authority's key is never written and each start makes a new one.
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
+    /// Serve Rancher's own plugin too, which needs the client certificate and its key in a file without a password (ssl/client/tls.pfx),
+    /// and the provider's authority among the machine's trusted roots, where you must put it: ssl/ca/ca.crt. It vouches for this machine's
+    /// loopback names only.
+    #[arg(long, requires = "state")]
+    pub legacy: bool,
+    /// Where to answer the kubelet (/healthz, /readyz) and Prometheus (/metrics), in the clear.
+    #[arg(long, value_name = "ADDRESS")]
+    pub probes: Option<std::net::SocketAddr>,
+    /// Append a line of JSON for each request to this file: who asked for what, what came of it, how long it took. `-` prints them.
+    #[arg(long, value_name = "FILE")]
+    pub audit_log: Option<PathBuf>,
     /// Write a JSON object with the address in use to this file once it answers; `-` prints it.
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use dtyp::{Clock, FileTime, Random, SystemRandom};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType, SerialNumber,
+    BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, PKCS_ECDSA_P256_SHA256, SanType,
+    SerialNumber,
 };
 use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
@@ -52,6 +53,15 @@ impl Purpose {
     }
 }
 
+/// For which servers an authority can vouch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Any.
+    AnyHost,
+    /// Those of the machine itself, by its loopback names: who trusts the authority trusts it for nothing else. RFC 5280 4.2.1.10.
+    ThisHost,
+}
+
 /// A certificate authority with an ECDSA P-256 key.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -71,10 +81,19 @@ impl Authority {
     /// # Errors
     /// [`Error::Name`] or [`Error::Issue`].
     pub fn create(purpose: &str, validity: Validity, clock: &dyn Clock) -> Result<Self, Error> {
-        Self::create_with_key(purpose, validity, clock).map(|(authority, _)| authority)
+        Self::create_for(Scope::AnyHost, purpose, validity, clock)
+    }
+
+    /// The same, for these servers only.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn create_for(scope: Scope, purpose: &str, validity: Validity, clock: &dyn Clock) -> Result<Self, Error> {
+        Self::create_with_key(scope, purpose, validity, clock).map(|(authority, _)| authority)
     }
 
     fn create_with_key(
+        scope: Scope,
         purpose: &str,
         validity: Validity,
         clock: &dyn Clock,
@@ -85,6 +104,10 @@ impl Authority {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(Error::Issue)?;
         let key_pem = Zeroizing::new(key.serialize_pem());
         let mut params = authority_params(&name)?;
+        params.name_constraints = match scope {
+            Scope::AnyHost => None,
+            Scope::ThisHost => Some(loopback()),
+        };
         validate_for(&mut params, clock.now(), validity);
         let certificate = params.self_signed(&key).map_err(Error::Issue)?;
         let pem = certificate.pem();
@@ -97,6 +120,20 @@ impl Authority {
     /// # Errors
     /// [`Error::HalfAnAuthority`] when one of its two files is missing: what peers trust does not change by accident.
     pub fn load_or_create(folder: &Path, purpose: &str, validity: Validity, clock: &dyn Clock) -> Result<Self, Error> {
+        Self::load_or_create_for(Scope::AnyHost, folder, purpose, validity, clock)
+    }
+
+    /// The same; one that is made is for these servers only.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn load_or_create_for(
+        scope: Scope,
+        folder: &Path,
+        purpose: &str,
+        validity: Validity,
+        clock: &dyn Clock,
+    ) -> Result<Self, Error> {
         file::private_folder(folder)?;
         let (certificate, key) = (folder.join(Self::CERTIFICATE), folder.join(Self::KEY));
         match (certificate.exists(), key.exists()) {
@@ -110,7 +147,7 @@ impl Authority {
             (false, true) => return Err(Error::HalfAnAuthority { missing: certificate }),
             (false, false) => {}
         }
-        let (made, key_pem) = Self::create_with_key(purpose, validity, clock)?;
+        let (made, key_pem) = Self::create_with_key(scope, purpose, validity, clock)?;
         file::write(&key, key_pem.as_bytes(), Readers::Owner)?;
         file::write(&certificate, made.pem.as_bytes(), Readers::Everyone)?;
         Ok(made)
@@ -215,6 +252,15 @@ fn authority_params(name: &str) -> Result<CertificateParams, Error> {
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     Ok(params)
+}
+
+fn loopback() -> NameConstraints {
+    let permitted = [
+        GeneralSubtree::DnsName("localhost".to_owned()),
+        GeneralSubtree::IpAddress(CidrSubnet::V4([127, 0, 0, 0], [255, 0, 0, 0])),
+        GeneralSubtree::IpAddress(CidrSubnet::V6([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], [255; 16])),
+    ];
+    NameConstraints { permitted_subtrees: permitted.to_vec(), excluded_subtrees: Vec::new() }
 }
 
 fn server_params(names: &[String]) -> Result<CertificateParams, Error> {
@@ -329,6 +375,22 @@ mod tests {
         let purpose = Purpose::client("x");
         let foreign = other.issue(&purpose, Validity::DAY, &SystemClock).unwrap();
         assert!(!one.vouches_for(&foreign, &purpose, SystemClock.now()));
+    }
+
+    #[test]
+    fn an_authority_of_this_host_is_believed_for_this_host_only() {
+        let authority = Authority::create_for(Scope::ThisHost, "test", Validity::DAY, &SystemClock).unwrap();
+        let now = SystemClock.now();
+        let vouches = |purpose: &Purpose| {
+            let issued = authority.issue(purpose, Validity::DAY, &SystemClock).unwrap();
+            authority.vouches_for(&issued, purpose, now)
+        };
+        assert!(
+            vouches(&Purpose::server(["localhost", "127.0.0.1", "::1"])) && vouches(&Purpose::client("ccg-plugin"))
+        );
+        for name in ["www.example.com", "10.0.0.1", "::2"] {
+            assert!(!vouches(&Purpose::server([name])) && !vouches(&Purpose::server(["localhost", name])), "{name}");
+        }
     }
 
     #[test]

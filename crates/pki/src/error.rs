@@ -68,6 +68,9 @@ pub enum Error {
     /// The TLS library refuses the configuration.
     #[error("the TLS configuration is not usable: {0}")]
     Tls(String),
+    /// A PKCS #12 file cannot be made.
+    #[error("cannot write a certificate and its key as PKCS #12: {0}")]
+    Pkcs12(String),
 }
 
 impl From<rustls::Error> for Error {

@@ -22,18 +22,19 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Specifications: RFC 5280 (certificates), RFC 7468 (their text), RFC 8446 and 5246 (TLS).
+//! Specifications: RFC 5280 (certificates), RFC 7468 (their text), RFC 7292 (PKCS #12), RFC 8446 and 5246 (TLS).
 
 mod authority;
 mod certificate;
 mod error;
 pub mod file;
 mod identity;
+mod pkcs12;
 mod rotating;
 mod system_roots;
 mod tls;
 
-pub use authority::{Authority, Purpose, Validity};
+pub use authority::{Authority, Purpose, Scope, Validity};
 pub use certificate::Certificate;
 pub use error::Error;
 pub use identity::Identity;

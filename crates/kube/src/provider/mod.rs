@@ -1,5 +1,8 @@
-//! The account provider: starting, renewing, stopping.
+//! The account provider: starting and stopping.
 
+mod credentials;
+mod metrics;
+mod probes;
 mod published;
 mod request;
 mod server;
@@ -9,17 +12,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use credspec::{Namespace, SecretName};
 use dtyp::Clock;
-use pki::{Authority, ClientAuth, Purpose, Rotating, Validity};
-use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::{Audit, Error, SecretSource};
-use published::Published;
+use credentials::Credentials;
+use metrics::Metrics;
+use probes::Probes;
 use server::Service;
 
 /// How the account provider runs.
@@ -37,6 +39,10 @@ pub struct Config {
     /// Where it keeps its own authority across restarts. Without it the authority's key is never written anywhere, and each start makes
     /// a new one.
     pub state: Option<PathBuf>,
+    /// Whether the plugin's certificate and key also lie in a file that opens without a password, for today's plugin.
+    pub legacy: bool,
+    /// Where the kubelet and Prometheus ask, in the clear.
+    pub probes: Option<SocketAddr>,
     /// What one peer may cost.
     pub limits: Limits,
 }
@@ -50,6 +56,8 @@ impl Config {
             secret: None,
             for_namespace: true,
             state: None,
+            legacy: false,
+            probes: None,
             limits: Limits::default(),
         }
     }
@@ -96,9 +104,6 @@ impl Default for Limits {
     }
 }
 
-/// How long a leaf certificate lasts. Both are renewed when half of it is over.
-const LEAF: Validity = Validity::DAY;
-
 /// Hands impersonation accounts to the plugin on its node.
 pub struct AccountProvider;
 
@@ -113,108 +118,69 @@ impl AccountProvider {
         audit: Arc<dyn Audit>,
         clock: Arc<dyn Clock>,
     ) -> Result<Running, Error> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let listen = |source| Error::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
+        let (listener, address) = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+        let probes = match config.probes {
+            Some(wanted) => Some(listen(wanted).await?),
+            None => None,
+        };
+        let metrics = Arc::new(Metrics::default());
         let credentials = {
-            let (config, clock) = (config.clone(), Arc::clone(&clock));
-            tokio::task::spawn_blocking(move || Credentials::prepare(&config, clock.as_ref())).await??
+            let (config, clock, metrics) = (config.clone(), Arc::clone(&clock), Arc::clone(&metrics));
+            tokio::task::spawn_blocking(move || Credentials::prepare(config, clock, metrics)).await??
         };
         let credentials = Arc::new(credentials);
         let service = Arc::new(Service {
             namespace: config.namespace.clone(),
-            limits: config.limits.clone(),
+            limits: config.limits,
             tls: Arc::clone(&credentials.tls),
-            secrets,
+            secrets: Arc::clone(&secrets),
             audit,
-            clock: Arc::clone(&clock),
+            metrics: Arc::clone(&metrics),
+            clock,
         });
         let (stop, stopped) = watch::channel(());
         let serving = tokio::spawn(server::serve(listener, service, stopped.clone()));
-        let renewing = tokio::spawn(renew_forever(Arc::clone(&credentials), Arc::clone(&clock), stopped));
-        let running = Running { address, stop: Some(stop), credentials, clock, tasks: vec![serving, renewing] };
-        // Last: who finds the port must find somebody there.
+        let renewing = tokio::spawn(credentials::keep(Arc::clone(&credentials), stopped));
+        let mut running = Running {
+            address,
+            probes: None,
+            stop: Some(stop),
+            credentials,
+            tasks: vec![serving, renewing],
+            probing: None,
+        };
+        // Who finds the port must find somebody there.
         let (publish, port) = (Arc::clone(&running.credentials), address.port());
-        tokio::task::spawn_blocking(move || publish.published.iter().try_for_each(|one| one.write_port(port)))
-            .await??;
+        tokio::task::spawn_blocking(move || publish.write_port(port)).await??;
+        if let Some((listener, address)) = probes {
+            running.probes = Some(address);
+            let probes = Probes { metrics, secrets, credentials: Arc::clone(&running.credentials) };
+            running.probing = Some(tokio::spawn(async move {
+                if let Err(error) = probes.serve(listener).await {
+                    tracing::error!(%error, "the account provider's probes are not answered any more");
+                }
+            }));
+        }
         tracing::info!(namespace = %config.namespace, %address, "account provider is ready");
         Ok(running)
     }
 }
 
-/// The authority, what it has issued, and where that is published.
-struct Credentials {
-    authority: Authority,
-    published: Vec<Published>,
-    tls: Arc<ArcSwap<ServerConfig>>,
-}
-
-impl Credentials {
-    fn prepare(config: &Config, clock: &dyn Clock) -> Result<Self, Error> {
-        let of = |secret| Published::create(&config.host_dir, &config.namespace, secret);
-        let mut published: Vec<_> =
-            config.secret.as_ref().map(|secret| of(Some(secret))).transpose()?.into_iter().collect();
-        if config.secret.is_none() || config.for_namespace {
-            published.push(of(None)?);
-        }
-        let purpose = format!("account provider {}", config.namespace);
-        let authority = match &config.state {
-            Some(state) => {
-                published.iter().try_for_each(|one| one.must_not_hold(state))?;
-                Authority::load_or_create(state, &purpose, Validity::YEARS_10, clock)?
-            }
-            None => Authority::create(&purpose, Validity::YEARS_10, clock)?,
-        };
-        let tls = Arc::new(ArcSwap::new(Self::issue(&authority, &published, clock)?));
-        Ok(Self { authority, published, tls })
-    }
-
-    /// New certificates for both sides. The server's key stays in memory.
-    fn issue(authority: &Authority, published: &[Published], clock: &dyn Clock) -> Result<Arc<ServerConfig>, Error> {
-        let server = authority.issue(&Purpose::server(["localhost", "127.0.0.1", "::1"]), LEAF, clock)?;
-        let client = authority.issue(&Purpose::client("ccg-plugin"), LEAF, clock)?;
-        let config = pki::server_config(&Rotating::new(&server)?, ClientAuth::Required(&authority.roots()))?;
-        published.iter().try_for_each(|one| one.write_certificates(authority, &server, &client))?;
-        Ok(config)
-    }
-
-    fn renew(&self, clock: &dyn Clock) -> Result<(), Error> {
-        self.tls.store(Self::issue(&self.authority, &self.published, clock)?);
-        Ok(())
-    }
-}
-
-/// Renews at half-time. When that fails there is as much time again to try, and it is tried every few minutes.
-async fn renew_forever(credentials: Arc<Credentials>, clock: Arc<dyn Clock>, mut stopped: watch::Receiver<()>) {
-    let mut wait = LEAF.0 / 2;
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            _ = stopped.changed() => return,
-        }
-        wait = match renew(&credentials, &clock).await {
-            Ok(()) => LEAF.0 / 2,
-            Err(error) => {
-                tracing::error!(%error, "the account provider's certificates could not be renewed; trying again");
-                Duration::from_secs(300)
-            }
-        };
-    }
-}
-
-async fn renew(credentials: &Arc<Credentials>, clock: &Arc<dyn Clock>) -> Result<(), Error> {
-    let (credentials, clock) = (Arc::clone(credentials), Arc::clone(clock));
-    tokio::task::spawn_blocking(move || credentials.renew(clock.as_ref())).await?
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+    let wrong = |source| Error::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(wrong)?;
+    let address = listener.local_addr().map_err(wrong)?;
+    Ok((listener, address))
 }
 
 /// A running account provider. Dropping it stops it at once; [`stop`](Self::stop) lets requests finish.
 pub struct Running {
     address: SocketAddr,
+    probes: Option<SocketAddr>,
     stop: Option<watch::Sender<()>>,
     credentials: Arc<Credentials>,
-    clock: Arc<dyn Clock>,
     tasks: Vec<JoinHandle<()>>,
+    probing: Option<JoinHandle<()>>,
 }
 
 impl Running {
@@ -224,12 +190,19 @@ impl Running {
         self.address
     }
 
+    /// Where it answers probes.
+    #[must_use]
+    pub fn probes(&self) -> Option<SocketAddr> {
+        self.probes
+    }
+
     /// Issues new certificates now; the next connection needs them. It happens by itself twice a day.
     ///
     /// # Errors
     /// When they cannot be written; the present ones then stay in force.
     pub async fn renew(&self) -> Result<(), Error> {
-        renew(&self.credentials, &self.clock).await
+        let credentials = Arc::clone(&self.credentials);
+        tokio::task::spawn_blocking(move || credentials.renew()).await?
     }
 
     /// Takes the port file away, lets requests finish, and stops.
@@ -238,8 +211,7 @@ impl Running {
     /// When the port file cannot be removed, or a task had failed.
     pub async fn stop(mut self) -> Result<(), Error> {
         let (credentials, port) = (Arc::clone(&self.credentials), self.address.port());
-        let remove = move || credentials.published.iter().try_for_each(|one| one.remove_port(port));
-        tokio::task::spawn_blocking(remove).await??;
+        tokio::task::spawn_blocking(move || credentials.remove_port(port)).await??;
         drop(self.stop.take());
         for task in std::mem::take(&mut self.tasks) {
             task.await?;
@@ -259,7 +231,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        for task in &self.tasks {
+        for task in self.tasks.iter().chain(&self.probing) {
             task.abort();
         }
     }

@@ -1,7 +1,8 @@
 //! What the plugin on the node finds: `<host_dir>/<namespace>/{port.txt, ssl/{ca,server,client}/…}`, and the same in
 //! `<host_dir>/<namespace>/releases/<secret>` for a provider of one Secret.
 //!
-//! Only the owner enters the folders. The authority's key is never among the files, nor is the server's.
+//! Only the owner enters the folders. The authority's key is never among the files, nor is the server's. Today's plugin reads the client's
+//! certificate and key from `ssl/client/tls.pfx`, which is there in legacy mode only.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,10 +15,16 @@ use crate::Error;
 
 pub(super) struct Published {
     folder: PathBuf,
+    legacy: bool,
 }
 
 impl Published {
-    pub(super) fn create(host_dir: &Path, namespace: &Namespace, secret: Option<&SecretName>) -> Result<Self, Error> {
+    pub(super) fn create(
+        host_dir: &Path,
+        namespace: &Namespace,
+        secret: Option<&SecretName>,
+        legacy: bool,
+    ) -> Result<Self, Error> {
         fs::create_dir_all(host_dir).map_err(|source| pki::Error::Write { path: host_dir.to_owned(), source })?;
         let mut folder = host_dir.join(namespace.as_str());
         if let Some(secret) = secret {
@@ -29,7 +36,7 @@ impl Published {
         for part in ["", "ssl", "ssl/ca", "ssl/server", "ssl/client"] {
             file::private_folder(&folder.join(part))?;
         }
-        Ok(Self { folder })
+        Ok(Self { folder, legacy })
     }
 
     /// Refuses a state folder inside the published one.
@@ -57,7 +64,21 @@ impl Published {
         file::write(&self.ssl("ca", "tls.crt"), ca, Readers::Everyone)?;
         file::write(&self.ssl("server", "tls.crt"), server.chain_pem().as_bytes(), Readers::Everyone)?;
         client.store(&self.ssl("client", "tls.crt"), &self.ssl("client", "tls.key"))?;
-        Ok(())
+        self.write_pfx(client)
+    }
+
+    /// One of another time would be of another authority, or in the way of who does not want it any more.
+    fn write_pfx(&self, client: &Identity) -> Result<(), Error> {
+        let path = self.ssl("client", "tls.pfx");
+        if self.legacy {
+            return Ok(file::write(&path, &client.pkcs12_without_password()?, Readers::Owner)?);
+        }
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(pki::Error::Write { path, source }.into())
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn write_port(&self, port: u16) -> Result<(), Error> {

@@ -156,7 +156,10 @@ mod tests {
 
     #[test]
     fn the_body_has_the_originals_form() {
-        let secret = Secret { username: "u".into(), password: "p\"<ä".into(), domain_name: "contoso.com".into() };
+        let secret =
+            Secret {
+                username: "u".into(), password: "p\"<ä".into(), domain_name: "contoso.com".into(), changed: None
+            };
         let response = give(&secret);
         assert_eq!(response.status(), 200);
         let body = response.into_body().0.unwrap();

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use credspec::Namespace;
@@ -24,6 +24,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::Limits;
+use super::metrics::Metrics;
 use super::request::{Question, Reply, give, question, refuse};
 use crate::{Audit, AuditEvent, Outcome, SecretError, SecretSource};
 
@@ -34,6 +35,7 @@ pub(super) struct Service {
     pub(super) tls: Arc<ArcSwap<ServerConfig>>,
     pub(super) secrets: Arc<dyn SecretSource>,
     pub(super) audit: Arc<dyn Audit>,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -75,24 +77,36 @@ async fn accept(
     Ok((stream, peer, place))
 }
 
+/// Somebody who has connected.
+struct Peer {
+    address: SocketAddr,
+    /// Not before the handshake is through.
+    client: Option<Certificate>,
+    /// When there was something to answer.
+    since: Instant,
+}
+
 impl Service {
-    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+    async fn connection(self: Arc<Self>, stream: TcpStream, address: SocketAddr) {
         let acceptor = TlsAcceptor::from(self.tls.load_full());
+        let stranger = Peer { address, client: None, since: Instant::now() };
+        let refused = |why: String| self.record(&stranger, None, Outcome::Refused(why));
         let stream = match timeout(self.limits.handshake, acceptor.accept(stream).into_fallible()).await {
             Ok(Ok(stream)) => stream,
             Ok(Err((error, stream))) => {
-                self.record(peer, None, None, Outcome::Refused(format!("TLS: {error}")));
+                refused(format!("TLS: {error}"));
                 return part(stream).await;
             }
-            Err(_) => return self.record(peer, None, None, Outcome::Refused("TLS: no handshake in time".into())),
+            Err(_) => return refused("TLS: no handshake in time".into()),
         };
         let Some(client) = client(&stream) else {
-            return self.record(peer, None, None, Outcome::Refused("TLS: no client certificate".into()));
+            return refused("TLS: no client certificate".into());
         };
         let limits = &self.limits;
         let answer = |request: Request<Incoming>| {
-            let (service, client) = (Arc::clone(&self), client.clone());
-            async move { Ok::<_, Infallible>(service.answer(peer, client, &request).await) }
+            let peer = Peer { address, client: Some(client.clone()), since: Instant::now() };
+            let service = Arc::clone(&self);
+            async move { Ok::<_, Infallible>(service.answer(&peer, &request).await) }
         };
         let connection = http1::Builder::new()
             .keep_alive(false)
@@ -104,21 +118,16 @@ impl Service {
         // What a peer of ours does wrong after the handshake is its own affair: it gets no answer.
         match timeout(limits.request, connection).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!(%error, %peer, "a connection to the account provider broke"),
-            Err(_) => tracing::debug!(%peer, "a connection to the account provider took too long"),
+            Ok(Err(error)) => tracing::debug!(%error, peer = %address, "a connection to the account provider broke"),
+            Err(_) => tracing::debug!(peer = %address, "a connection to the account provider took too long"),
         }
     }
 
-    async fn answer(
-        self: Arc<Self>,
-        peer: SocketAddr,
-        client: Certificate,
-        request: &Request<Incoming>,
-    ) -> Response<Reply> {
+    async fn answer(&self, peer: &Peer, request: &Request<Incoming>) -> Response<Reply> {
         match question(request.method(), request.uri().path(), request.headers()) {
             Question::Refusal(outcome) => {
                 let response = refuse(&outcome);
-                self.record(peer, Some(client), None, outcome);
+                self.record(peer, None, outcome);
                 response
             }
             Question::Secret(name) => {
@@ -126,20 +135,32 @@ impl Service {
                 let asked = name.clone();
                 let found = tokio::task::spawn_blocking(move || secrets.read(&asked)).await;
                 let (response, outcome) = match found {
-                    Ok(Ok(secret)) => (give(&secret), Outcome::Given),
+                    Ok(Ok(secret)) => {
+                        self.metrics.secret(name.to_string(), secret.changed);
+                        (give(&secret), Outcome::Given)
+                    }
                     Ok(Err(SecretError::NotFound)) => (refuse(&Outcome::NotFound), Outcome::NotFound),
                     Ok(Err(error)) => (refuse(&Outcome::NotFound), Outcome::Unusable(error.to_string())),
                     Err(_) => (refuse(&Outcome::NotFound), Outcome::Unusable("the secret source failed".into())),
                 };
-                self.record(peer, Some(client), Some(name.to_string()), outcome);
+                self.record(peer, Some(name.to_string()), outcome);
                 response
             }
         }
     }
 
-    fn record(&self, peer: SocketAddr, client: Option<Certificate>, secret: Option<String>, outcome: Outcome) {
-        let namespace = self.namespace.clone();
-        self.audit.record(&AuditEvent { at: self.clock.now(), peer, client, namespace, secret, outcome });
+    fn record(&self, peer: &Peer, secret: Option<String>, outcome: Outcome) {
+        let event = AuditEvent {
+            at: self.clock.now(),
+            peer: peer.address,
+            client: peer.client.clone(),
+            namespace: self.namespace.clone(),
+            secret,
+            outcome,
+            took: peer.since.elapsed(),
+        };
+        self.metrics.record(&event);
+        self.audit.record(&event);
     }
 }
 

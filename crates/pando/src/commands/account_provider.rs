@@ -3,7 +3,7 @@
 use super::{Failed, announce, stopped};
 use crate::cli::ProviderRun;
 use dtyp::SystemClock;
-use pando_kube::{AccountProvider, AuditLog, ClusterSecret, Config, SecretFolder, SecretSource, api};
+use pando_kube::{AccountProvider, Audit, AuditFile, AuditLog, ClusterSecret, Config, SecretFolder, SecretSource, api};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,15 @@ pub async fn run(args: ProviderRun) -> Result<ExitCode, Failed> {
     if let Some(state) = &args.state {
         config = config.with_state(state);
     }
+    (config.legacy, config.probes) = (args.legacy, args.probes);
+    let audit: Arc<dyn Audit> = match &args.audit_log {
+        None => Arc::new(AuditLog),
+        Some(path) => {
+            let file = AuditFile::open(path)
+                .map_err(|error| format!("cannot open the audit log {}: {error}", path.display()))?;
+            Arc::new((AuditLog, file))
+        }
+    };
     let secrets: Arc<dyn SecretSource> = match (&args.kubernetes_secret, &args.secrets) {
         (Some(name), _) => {
             let client = api::connect(args.kubeconfig.as_deref()).await?;
@@ -27,8 +36,9 @@ pub async fn run(args: ProviderRun) -> Result<ExitCode, Failed> {
         (None, Some(folder)) => Arc::new(SecretFolder::open(folder)?),
         (None, None) => return Err("say where the credentials are: --secrets or --kubernetes-secret".into()),
     };
-    let running = AccountProvider::start(config, secrets, Arc::new(AuditLog), Arc::new(SystemClock)).await?;
-    announce(args.ready_file.as_deref(), &serde_json::json!({ "https": running.address().to_string() }))?;
+    let running = AccountProvider::start(config, secrets, audit, Arc::new(SystemClock)).await?;
+    let (https, probes) = (running.address().to_string(), running.probes().map(|address| address.to_string()));
+    announce(args.ready_file.as_deref(), &serde_json::json!({ "https": https, "probes": probes }))?;
     running.until(stop).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,204 @@
+//! The audit as JSON lines, in a file or on standard output: one for each request. There is no secret in it.
+//!
+//! Anybody on the node can connect and be refused, so refusals of who showed no certificate are written sixty times a minute at most; the
+//! next line says how many there were besides. What comes with a certificate is always written.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use dtyp::FileTime;
+use pki::Certificate;
+use serde::Serialize;
+
+use super::{Audit, AuditEvent, Outcome};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const MOST_STRANGERS_A_MINUTE: u32 = 60;
+
+/// Appends to a file, or writes to standard output.
+pub struct AuditFile(Mutex<State>);
+
+struct State {
+    out: Box<dyn Write + Send>,
+    strangers: u32,
+    since: Option<FileTime>,
+    omitted: u64,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    time: String,
+    peer: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<Client<'a>>,
+    namespace: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<&'a str>,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a str>,
+    took_ms: f64,
+    #[serde(skip_serializing_if = "is_zero")]
+    strangers_not_written: u64,
+}
+
+/// Which certificate it was.
+#[derive(Serialize)]
+struct Client<'a> {
+    common_name: Option<&'a str>,
+    sha256: String,
+}
+
+impl<'a> Line<'a> {
+    fn of(event: &'a AuditEvent, strangers_not_written: u64) -> Self {
+        let client = |of: &'a Certificate| Client { common_name: of.common_name.as_deref(), sha256: of.fingerprint() };
+        Self {
+            time: event.at.generalized(),
+            peer: event.peer.to_string(),
+            client: event.client.as_ref().map(client),
+            namespace: event.namespace.as_str(),
+            secret: event.secret.as_deref(),
+            outcome: event.outcome.name(),
+            why: match &event.outcome {
+                Outcome::Unusable(why) | Outcome::Refused(why) => Some(why),
+                _ => None,
+            },
+            took_ms: (event.took.as_secs_f64() * 1e6).round() / 1_000.0,
+            strangers_not_written,
+        }
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl AuditFile {
+    /// Appends to this file, which only the provider's user reads when it is new; `-` is standard output.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        if path == Path::new("-") {
+            return Ok(Self::to(Box::new(io::stdout())));
+        }
+        Ok(Self::to(Box::new(append(path)?)))
+    }
+
+    fn to(out: Box<dyn Write + Send>) -> Self {
+        Self(Mutex::new(State { out, strangers: 0, since: None, omitted: 0 }))
+    }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+impl Audit for AuditFile {
+    fn record(&self, event: &AuditEvent) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if event.client.is_none() && !state.has_room_for_a_stranger(event.at) {
+            return;
+        }
+        let line = Line::of(event, std::mem::take(&mut state.omitted));
+        let Ok(mut line) = serde_json::to_string(&line) else { return };
+        line.push('\n');
+        let written = state.out.write_all(line.as_bytes()).and_then(|()| state.out.flush());
+        if let Err(error) = written {
+            tracing::error!(%error, line, "the audit cannot be written");
+        }
+    }
+}
+
+impl State {
+    fn has_room_for_a_stranger(&mut self, now: FileTime) -> bool {
+        // A clock that was set back begins a new minute too.
+        if self.since.is_none_or(|since| now < since || now.since(since) >= MINUTE) {
+            (self.since, self.strangers) = (Some(now), 0);
+        }
+        if self.strangers >= MOST_STRANGERS_A_MINUTE {
+            self.omitted = self.omitted.saturating_add(1);
+            return false;
+        }
+        self.strangers = self.strangers.saturating_add(1);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dtyp::SystemClock;
+    use pki::{Authority, Purpose, Validity};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn event(client: Option<Certificate>, outcome: Outcome, second: i64) -> AuditEvent {
+        AuditEvent {
+            at: FileTime::from_unix(1_800_000_000 + second, 0),
+            peer: ([127, 0, 0, 1], 40_000).into(),
+            client,
+            namespace: "gmsa".parse().unwrap(),
+            secret: None,
+            outcome,
+            took: Duration::from_micros(1_500),
+        }
+    }
+
+    fn lines(path: &Path) -> Vec<Value> {
+        let text = std::fs::read_to_string(path).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_line_says_who_asked_for_what_and_what_came_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("audit.log");
+        let authority = Authority::create("test", Validity::DAY, &SystemClock).unwrap();
+        let client = authority.issue(&Purpose::client("ccg-plugin"), Validity::DAY, &SystemClock).unwrap();
+        let client = client.facts().unwrap();
+        let file = AuditFile::open(&path).unwrap();
+        let mut asked = event(Some(client.clone()), Outcome::Given, 0);
+        asked.secret = Some("webapp-creds".into());
+        file.record(&asked);
+        file.record(&event(Some(client.clone()), Outcome::Unusable("the secret has no usable \"\n".into()), 0));
+        let expected = json!({
+            "time": "20270115080000.0Z", "peer": "127.0.0.1:40000", "namespace": "gmsa", "secret": "webapp-creds",
+            "client": { "common_name": "ccg-plugin", "sha256": client.fingerprint() },
+            "outcome": "given", "took_ms": 1.5,
+        });
+        let lines = lines(&path);
+        assert_eq!(lines[0], expected);
+        assert_eq!(
+            (&lines[1]["outcome"], &lines[1]["why"]),
+            (&json!("unusable"), &json!("the secret has no usable \"\n"))
+        );
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn strangers_cannot_fill_it_and_are_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("audit.log");
+        let file = AuditFile::open(&path).unwrap();
+        let stranger = |second| event(None, Outcome::Refused("TLS: no".into()), second);
+        (0..1_000).for_each(|_| file.record(&stranger(0)));
+        assert_eq!(lines(&path).len(), 60);
+        file.record(&stranger(60));
+        assert_eq!(lines(&path)[60]["strangers_not_written"], 940);
+        file.record(&stranger(0));
+        assert_eq!(lines(&path).len(), 62, "the clock was set back");
+    }
+}
