@@ -72,6 +72,8 @@ fn every_chart_is_clean_and_renders_with_every_switch() {
         ("pando-gmsa-webhook", "podDisruptionBudget.maxUnavailable=1"),
         ("pando-gmsa-webhook", "randomHostname=true"),
         ("pando-gmsa-webhook", "events=false"),
+        ("pando-gmsa-webhook", "qps=30.5"),
+        ("pando-gmsa-webhook", "clientCA.configMap=api-server-ca"),
         ("pando-gmsa-webhook", "nodeSelector.a=b"),
         ("pando-gmsa-webhook", "priorityClassName=system-cluster-critical"),
         ("pando-gmsa-webhook", "global.systemDefaultRegistry=registry.example"),
@@ -84,12 +86,35 @@ fn every_chart_is_clean_and_renders_with_every_switch() {
         ("rancher-gmsa-account-provider", "linux.enabled=true"),
         ("rancher-gmsa-account-provider", "forNamespace=false"),
         ("rancher-gmsa-account-provider", "nodeSelector.a=b"),
+        ("rancher-gmsa-account-provider", "auditLog="),
+        ("rancher-gmsa-account-provider", "probes.enabled=false"),
         ("rancher-gmsa-account-provider", "global.cattle.systemDefaultRegistry=registry.example"),
     ];
     for (name, switch) in switches {
         let finished = rendered(cluster, name, &[switch]);
         assert_eq!(finished.code, Some(0), "{name} {switch}: {finished}");
     }
+}
+
+/// Releases share the node's network.
+#[test]
+fn each_release_has_a_probes_port_of_its_own_and_legacy_mode_keeps_its_authority() {
+    let cluster = Cluster::shared();
+    let name = CHARTS[1];
+    let port = |finished: &Finished| -> String {
+        let line = finished.stdout.lines().find(|line| line.contains("hostPort")).expect("there is a port");
+        line.rsplit(' ').next().expect("it ends with it").trim_end_matches('}').to_owned()
+    };
+    let first = rendered(cluster, name, &[]);
+    let other =
+        helm(cluster, &["template", "other"], name).args(["--namespace", "gmsa", "--kube-version", "1.35"]).ok();
+    let (one, two) = (port(&first), port(&other));
+    assert!(one != two && port(&rendered(cluster, name, &[])) == one, "{one} {two}");
+    first.says(&format!("--probes=127.0.0.1:{one}")).never_says("--legacy");
+    let public = rendered(cluster, name, &["probes.address=0.0.0.0", "probes.port=9480"]);
+    public.says("--probes=0.0.0.0:9480").says("host: 127.0.0.1");
+    let legacy = rendered(cluster, name, &["legacy.enabled=true", "linux.enabled=true"]);
+    legacy.says("--legacy").says("--state=/var/lib/pando/account-provider/gmsa/release");
 }
 
 #[test]
@@ -100,6 +125,7 @@ fn wrong_values_are_refused_before_anything_is_rendered() {
         ("pando-gmsa-webhook", "webhook.failurePolicy=Maybe", "failurePolicy"),
         ("pando-gmsa-webhook", "webhook.url=http://x", "url"),
         ("pando-gmsa-webhook", "typo=1", "typo"),
+        ("pando-gmsa-webhook", "burst=0", "burst"),
         ("rancher-gmsa-account-provider", "domain.sid=S-1-5-32-544", "sid"),
         ("rancher-gmsa-account-provider", "domain.guid=x", "guid"),
         ("rancher-gmsa-account-provider", "pluginGUID=E4781092-F116-4B79-B55E-28EB6A224E26", "pluginGUID"),
@@ -110,6 +136,8 @@ fn wrong_values_are_refused_before_anything_is_rendered() {
         ("rancher-gmsa-account-provider", "examiner.enabled=true", "examiner: name the domain"),
         ("pando-gmsa-controller", "installer.name=dll", "give both namespace and name"),
         ("pando-gmsa-controller", "typo=1", "typo"),
+        ("rancher-gmsa-account-provider", "probes.address=localhost", "address"),
+        ("rancher-gmsa-account-provider", "auditLog=relative", "auditLog"),
     ];
     for (name, set, word) in wrong {
         let finished = rendered(cluster, name, &[set]);

@@ -99,6 +99,7 @@ impl Cluster {
             format!("--service-account-signing-key-file={}", file("accounts.key")),
             "--service-cluster-ip-range=10.96.0.0/24".to_owned(),
             "--authorization-mode=RBAC".to_owned(),
+            format!("--admission-control-config-file={}", file("admission.yaml")),
             "--allow-privileged=true".to_owned(),
             // No node is there to reach it by another address.
             "--endpoint-reconciler-type=none".to_owned(),
@@ -210,6 +211,25 @@ fn write_credentials(folder: &Path, address: Ipv4Addr) {
     write("api.key", api.key_pem());
     write("accounts.pem", accounts.chain_pem());
     write("accounts.key", accounts.key_pem());
+    // By which the API server proves to webhooks who it is, and a node's, which the same authority vouches for.
+    for (file, name) in [("api-client", "kube-apiserver"), ("node-client", "system:node:node-1")] {
+        let client = authority.issue(&Purpose::client(name), Validity::DAY, &SystemClock).expect("a certificate");
+        write(&format!("{file}.pem"), client.chain_pem());
+        write(&format!("{file}.key"), client.key_pem());
+    }
+    let path = |name: &str| folder.join(name).display().to_string();
+    let (pem, key, kubeconfig) = (path("api-client.pem"), path("api-client.key"), path("webhooks.kubeconfig"));
+    let user = format!("{{name: '*', user: {{client-certificate: '{pem}', client-key: '{key}'}}}}");
+    write("webhooks.kubeconfig", &format!("apiVersion: v1\nkind: Config\nusers: [{user}]\n"));
+    let plugin = |name: &str| {
+        format!(
+            "- name: {name}\n  configuration: {{apiVersion: apiserver.config.k8s.io/v1, kind: WebhookAdmissionConfiguration, \
+             kubeConfigFile: '{kubeconfig}'}}\n"
+        )
+    };
+    let plugins = plugin("MutatingAdmissionWebhook") + &plugin("ValidatingAdmissionWebhook");
+    let head = "apiVersion: apiserver.config.k8s.io/v1\nkind: AdmissionConfiguration\nplugins:\n";
+    write("admission.yaml", &format!("{head}{plugins}"));
     write("tokens.csv", &format!("{ADMIN_TOKEN},admin,admin,\"system:masters\"\n"));
 }
 

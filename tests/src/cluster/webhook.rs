@@ -23,17 +23,28 @@ impl WebhookService {
 
     /// The chart, whose API server calls its own address, and the webhook there.
     pub fn install(cluster: &Cluster) -> Self {
+        Self::install_with(cluster, &[])
+    }
+
+    /// The same, with these flags as well.
+    pub fn install_with(cluster: &Cluster, flags: &[&str]) -> Self {
         let address = format!("{}:8443", cluster.address());
         let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/pando-gmsa-webhook");
         let name = Self::RELEASE;
         let install = cluster.helm().args(["install", name, chart, "--namespace", name, "--create-namespace"]);
         install.args(["--set", &format!("webhook.url=https://{address}"), "--set", "viewerRole=true"]).ok();
-        Self::start(cluster, &address)
+        Self::start(cluster, &address, flags)
     }
 
-    fn start(cluster: &Cluster, address: &str) -> Self {
+    /// One more, whom the API server does not call.
+    pub fn replica(cluster: &Cluster, flags: &[&str]) -> Self {
+        Self::start(cluster, &format!("{}:0", cluster.address()), flags)
+    }
+
+    fn start(cluster: &Cluster, address: &str, flags: &[&str]) -> Self {
         let name = Self::RELEASE;
-        let (ready, log) = (cluster.path("webhook.json"), cluster.path("webhook.log"));
+        let file = |kind: &str| cluster.path(&format!("webhook-{}.{kind}", address.replace(':', "-")));
+        let (ready, log) = (file("json"), file("log"));
         let _ = std::fs::remove_file(&ready);
         let program = Tool::new(pando())
             .args(["--log", "info", "webhook", "run", "--listen", address])
@@ -47,6 +58,7 @@ impl WebhookService {
                 "--kubeconfig",
             ])
             .arg(cluster.kubeconfig_of(name, name))
+            .args(flags)
             .arg("--ready-file")
             .arg(&ready);
         let mut process = Supervised::start(program, &log, None);
@@ -62,6 +74,15 @@ impl WebhookService {
     /// What it has logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).expect("the log can be read")
+    }
+
+    /// The certificate that it shows, in PEM.
+    pub fn certificate(&self) -> String {
+        let address = self.ready["https"].as_str().expect("it says where");
+        let shown = Tool::new("openssl").args(["s_client", "-connect", address]).input("").run().stdout;
+        let (begin, end) = ("-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----");
+        let (_, text) = shown.split_once(begin).expect("it shows one");
+        format!("{begin}{}{end}\n", text.split_once(end).expect("it is whole").0)
     }
 
     /// What Prometheus gets.

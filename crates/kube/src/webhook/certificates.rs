@@ -13,7 +13,7 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
-use pki::{Authority, Identity, Purpose, Roots, Rotating, Validity};
+use pki::{Authority, Certificate, Identity, Purpose, Roots, Rotating, Validity};
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -147,7 +147,10 @@ impl Own {
     fn next(&self, kept: Option<Kept>, clock: &dyn Clock) -> Result<(Kept, bool), WebhookError> {
         let now = clock.now();
         let purpose = Purpose::server(self.names.iter().cloned());
-        let Some(mut kept) = kept.filter(|kept| now < kept.authority.not_after()) else {
+        // One that is not valid yet was made by a clock that has been set back since; of two clocks that differ, the earlier one's stays.
+        let is_valid =
+            |kept: &Kept| Certificate::read(kept.authority.certificate()).is_ok_and(|one| one.is_valid_at(now));
+        let Some(mut kept) = kept.filter(is_valid) else {
             let authority = Authority::create("gMSA webhook", AUTHORITY, clock)?;
             let identity = authority.issue(&purpose, LEAF, clock)?;
             let trusted = authority.certificate_pem().to_owned();
@@ -293,6 +296,36 @@ mod tests {
             kept = next;
         }
         assert!((20..=40).contains(&leaves) && (5..=7).contains(&authorities), "{leaves} {authorities}");
+    }
+
+    #[test]
+    fn what_has_expired_or_is_not_valid_yet_is_healed_in_one_round() {
+        let clock = ManualClock::new(FileTime::from_unix(1_800_000_000, 0));
+        let (first, _) = own().next(None, &clock).unwrap();
+        let (text, year) = (first.trusted.clone(), 365 * 86_400);
+        for (jump, same_authority) in [(100 * 86_400, true), (2 * year, false), (-2 * year, false), (-60, true)] {
+            clock.set(FileTime::from_unix(1_800_000_000 + jump, 0));
+            let (healed, _) = own().next(again(&first), &clock).unwrap();
+            assert!(serves(&healed, &healed.trusted, &clock), "{jump}");
+            assert_eq!(healed.trusted == text, same_authority, "{jump}");
+            assert!(!own().next(again(&healed), &clock).unwrap().1, "there is nothing more to do");
+        }
+    }
+
+    #[test]
+    fn of_two_replicas_whose_clocks_differ_one_gives_way() {
+        let right = ManualClock::new(FileTime::from_unix(1_800_000_000, 0));
+        let slow = ManualClock::new(FileTime::from_unix(1_800_000_000 - 86_400, 0));
+        let (mut kept, _) = own().next(None, &right).unwrap();
+        let mut changes = 0;
+        for _ in 0..10 {
+            for clock in [&slow, &right] {
+                let (next, changed) = own().next(again(&kept), clock).unwrap();
+                (kept, changes) = (next, changes + usize::from(changed));
+                assert!(serves(&kept, &kept.trusted, &right));
+            }
+        }
+        assert_eq!(changes, 1);
     }
 
     #[test]

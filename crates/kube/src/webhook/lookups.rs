@@ -18,6 +18,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::decide::{Lookups, ServiceAccount, Verdict};
+use super::pace::{Pace, Rate};
 use crate::api::{self, Client};
 
 /// An allowance is believed for this long.
@@ -33,11 +34,12 @@ pub struct ClusterLookups {
     specs: Store<DynamicObject>,
     allowed: Mutex<HashMap<(ServiceAccount, String), FileTime>>,
     clock: Arc<dyn Clock>,
+    pace: Option<Pace>,
 }
 
 impl ClusterLookups {
-    /// Starts watching. The task ends with the runtime.
-    pub fn start(client: Client, clock: Arc<dyn Clock>) -> Self {
+    /// Starts watching. The task ends with the runtime. Questions are asked at this rate at most, if there is one.
+    pub fn start(client: Client, clock: Arc<dyn Clock>, rate: Option<Rate>) -> Self {
         let writer = Writer::new(api::resource());
         let specs = writer.as_reader();
         let watched = watcher(api::credspecs(client.clone()), watcher::Config::default()).default_backoff();
@@ -46,7 +48,21 @@ impl ClusterLookups {
                 tracing::warn!(%error, "credential specs cannot be watched; trying again");
             }
         }));
-        Self { client, specs, allowed: Mutex::default(), clock }
+        Self { client, specs, allowed: Mutex::default(), clock, pace: rate.map(Pace::new) }
+    }
+
+    /// One question; neither the turn to ask nor the answer may take long.
+    async fn ask<T>(&self, asked: impl Future<Output = kube::Result<T>>) -> Result<T, String> {
+        if let Some(pace) = &self.pace
+            && !pace.turn(PATIENCE).await
+        {
+            return Err("the API server is asked as often as it may be (--qps, --burst)".to_owned());
+        }
+        match timeout(PATIENCE, asked).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("the API server did not answer in time".to_owned()),
+        }
     }
 
     fn is_remembered(&self, key: &(ServiceAccount, String)) -> bool {
@@ -74,11 +90,9 @@ impl Lookups for ClusterLookups {
         }
         let reviews: Api<LocalSubjectAccessReview> = Api::namespaced(self.client.clone(), &who.namespace);
         let (parameters, question) = (PostParams::default(), question(who, spec));
-        let asked = reviews.create(&parameters, &question);
-        let status = match timeout(PATIENCE, asked).await {
-            Ok(Ok(review)) => review.status.unwrap_or_default(),
-            Ok(Err(error)) => return Verdict::Denied(error.to_string()),
-            Err(_) => return Verdict::Denied("the API server did not answer in time".to_owned()),
+        let status = match self.ask(reviews.create(&parameters, &question)).await {
+            Ok(review) => review.status.unwrap_or_default(),
+            Err(what) => return Verdict::Denied(what),
         };
         if status.allowed && !status.denied.unwrap_or_default() {
             self.remember(key);
@@ -91,11 +105,7 @@ impl Lookups for ClusterLookups {
         if let Some(found) = self.specs.get(&ObjectRef::new_with(name, api::resource())) {
             return Ok(Some(found.data.clone()));
         }
-        match timeout(PATIENCE, api::credspecs(self.client.clone()).get_opt(name)).await {
-            Ok(Ok(found)) => Ok(found.map(|found| found.data)),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("the API server did not answer in time".to_owned()),
-        }
+        self.ask(api::credspecs(self.client.clone()).get_opt(name)).await.map(|found| found.map(|found| found.data))
     }
 }
 

@@ -9,6 +9,7 @@
 //!
 //! HTTP behaviour, texts and codes are those of the Kubernetes project's windows-gmsa webhook, so either can be replaced by the other.
 
+mod callers;
 mod certificates;
 mod decide;
 mod denial;
@@ -17,6 +18,7 @@ mod go;
 mod linux;
 mod lookups;
 mod metrics;
+mod pace;
 mod pod;
 mod review;
 mod server;
@@ -25,12 +27,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use dtyp::{Clock, SystemRandom};
-use pki::ClientAuth;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::api::{ApiError, Client};
+pub use callers::Callers;
+use callers::Entrance;
 pub use certificates::{Certificates, Own};
 use certificates::{Keeper, ROUND};
 pub use decide::{Decider, Lookups, ServiceAccount, Verdict};
@@ -39,6 +42,7 @@ use events::Events;
 pub use linux::{ANNOTATION, DRIVER, INSIDE};
 pub use lookups::ClusterLookups;
 use metrics::Metrics;
+pub use pace::Rate;
 pub use pod::Pod;
 pub use review::{Addition, Review, answer};
 use server::Service;
@@ -52,6 +56,10 @@ pub struct WebhookConfig {
     pub probes: Option<SocketAddr>,
     /// Its certificate.
     pub certificates: Certificates,
+    /// Who may call. Whoever reaches the port if not given.
+    pub callers: Option<Callers>,
+    /// How fast the API server is asked at most.
+    pub rate: Option<Rate>,
     /// Whether pods with an identity get a host name of their own.
     pub random_hostname: bool,
     /// Who says in Events what was refused: the name of this replica. Nobody if not given.
@@ -108,18 +116,17 @@ impl Webhook {
         let (listener, address) = listen(config.listen).await?;
         let metrics = Arc::new(Metrics::default());
         let mut keeper = Keeper::new(config.certificates, client.clone(), Arc::clone(&clock));
-        let mut tls = (*pki::server_config(&keeper.round().await?, ClientAuth::None)?).clone();
-        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let entrance = Entrance::open(keeper.round().await?, config.callers).await?;
         let events = config.events.map(|instance| Events::start(client.clone(), Arc::clone(&clock), instance));
         let decider = Decider {
-            lookups: ClusterLookups::start(client, clock),
+            lookups: ClusterLookups::start(client, clock, config.rate),
             random_hostname: config.random_hostname,
             random: Arc::new(SystemRandom),
         };
         let (stop, stopped) = watch::channel(());
         let service = Arc::new(Service { decider, metrics: Arc::clone(&metrics), events });
-        let serving = tokio::spawn(server::serve(listener, Arc::new(tls), server::router(service), stopped));
-        let mut others = vec![tokio::spawn(keep(keeper, Arc::clone(&metrics)))];
+        let serving = tokio::spawn(server::serve(listener, entrance.clone(), server::router(service), stopped));
+        let mut others = vec![tokio::spawn(keep(keeper, entrance, Arc::clone(&metrics)))];
         let mut probes = None;
         if let Some(wanted) = config.probes {
             let (listener, address) = listen(wanted).await?;
@@ -171,10 +178,13 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Webhoo
 }
 
 /// Looks after the certificate. When that fails, the present one stays, and there is half of its time to try again.
-async fn keep(mut keeper: Keeper, metrics: Arc<Metrics>) {
+async fn keep(mut keeper: Keeper, entrance: Entrance, metrics: Arc<Metrics>) {
     loop {
         tokio::time::sleep(ROUND).await;
-        let round = keeper.round().await;
+        let round = match keeper.round().await {
+            Ok(_) => entrance.round().await,
+            Err(error) => Err(error),
+        };
         metrics.certificates(round.is_ok());
         if let Err(error) = round {
             tracing::warn!(%error, "the webhook's certificate could not be looked after; trying again");

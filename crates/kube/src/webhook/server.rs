@@ -10,10 +10,11 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::any;
+use futures_util::StreamExt;
+use hyper::body::Body as _;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
-use rustls::ServerConfig;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,6 +24,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::Denial;
+use super::callers::Entrance;
 use super::decide::{Decider, Lookups};
 use super::events::Events;
 use super::metrics::Metrics;
@@ -33,6 +35,8 @@ const LONGEST_BODY: usize = 4 << 20;
 /// For a whole request to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
 const MOST_CONNECTIONS: usize = 1_024;
+/// Of a body that is refused for its size, so much is read and thrown away: who is still sending would not hear why.
+const DRAINED: usize = 16 << 20;
 
 /// What every request needs.
 pub(super) struct Service<L> {
@@ -86,10 +90,24 @@ async fn body(request: Request) -> Result<axum::body::Bytes, Response> {
     if request.headers().get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json") {
         return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response());
     }
+    if request.body().size_hint().lower() > LONGEST_BODY as u64 {
+        let _ = timeout(PATIENCE, drain(request.into_body())).await;
+        return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response());
+    }
     match timeout(PATIENCE, to_bytes(request.into_body(), LONGEST_BODY)).await {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(_)) => Err(StatusCode::PAYLOAD_TOO_LARGE.into_response()),
         Err(_) => Err(StatusCode::REQUEST_TIMEOUT.into_response()),
+    }
+}
+
+async fn drain(body: axum::body::Body) {
+    let (mut parts, mut read) = (body.into_data_stream(), 0_usize);
+    while let Some(Ok(part)) = parts.next().await {
+        read = read.saturating_add(part.len());
+        if read > DRAINED {
+            break;
+        }
     }
 }
 
@@ -108,13 +126,7 @@ impl<L> Service<L> {
 }
 
 /// Takes connections until stopped, then lets those that are open finish what they are at.
-pub(super) async fn serve(
-    listener: TcpListener,
-    tls: Arc<ServerConfig>,
-    pages: Router,
-    mut stopped: watch::Receiver<()>,
-) {
-    let acceptor = TlsAcceptor::from(tls);
+pub(super) async fn serve(listener: TcpListener, entrance: Entrance, pages: Router, mut stopped: watch::Receiver<()>) {
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
@@ -125,9 +137,9 @@ pub(super) async fn serve(
         };
         match accepted {
             Ok((stream, place)) => {
-                let (acceptor, pages, stopped) = (acceptor.clone(), pages.clone(), stopped.clone());
+                let (entrance, pages, stopped) = (entrance.clone(), pages.clone(), stopped.clone());
                 connections.spawn(async move {
-                    connection(stream, acceptor, pages, stopped).await;
+                    connection(stream, entrance, pages, stopped).await;
                     drop(place);
                 });
             }
@@ -151,11 +163,15 @@ async fn accept(
 
 async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
-    acceptor: TlsAcceptor,
+    entrance: Entrance,
     pages: Router,
     mut stopped: watch::Receiver<()>,
 ) {
+    let acceptor = TlsAcceptor::from(entrance.config());
     let Ok(Ok(stream)) = timeout(PATIENCE, acceptor.accept(stream)).await else { return };
+    if !entrance.lets_in(stream.get_ref().1) {
+        return tracing::debug!("somebody called the webhook whose certificate has another name");
+    }
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(64 << 10).max_headers(64);
     builder

@@ -57,6 +57,20 @@ pub struct WebhookRun {
     /// The name of the mutating and the validating webhook configuration into which the authority of its own certificate is written.
     #[arg(long, value_name = "NAME", requires = "secret")]
     pub configuration: Option<String>,
+    /// Answer only who shows a client certificate of an authority in this file (PEM), as an API server does that is told to. The file is read
+    /// again every half minute.
+    #[arg(long, value_name = "FILE")]
+    pub client_ca: Option<PathBuf>,
+    /// With --client-ca: the common name of a certificate that is let in. May be repeated; any if not given, and a cluster's authority
+    /// vouches for its nodes as well.
+    #[arg(long, value_name = "NAME", requires = "client_ca")]
+    pub client_name: Vec<String>,
+    /// Ask the API server so many questions a second at most, in the long run.
+    #[arg(long, value_name = "NUMBER", env = "QPS")]
+    pub qps: Option<f64>,
+    /// With --qps: so many at once.
+    #[arg(long, value_name = "NUMBER", env = "BURST", default_value_t = 50)]
+    pub burst: u32,
     /// Give each pod that has an identity and no host name a random one.
     #[arg(long, env = "RANDOM_HOSTNAME")]
     pub random_hostname: bool,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dtyp::SystemClock;
 use pando_kube::api;
-use pando_kube::webhook::{Certificates, Own, Webhook, WebhookConfig};
+use pando_kube::webhook::{Callers, Certificates, Own, Rate, Webhook, WebhookConfig};
 
 use super::{Failed, announce, stopped};
 use crate::cli::WebhookRun;
@@ -45,5 +45,12 @@ fn config(args: &WebhookRun) -> Result<WebhookConfig, Failed> {
     let replica =
         || std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "webhook".to_owned());
     let events = args.events.then(|| replica().chars().take(63).collect());
-    Ok(WebhookConfig { listen, probes: args.probes, certificates, random_hostname: args.random_hostname, events })
+    let callers = args.client_ca.clone().map(|authorities| Callers { authorities, names: args.client_name.clone() });
+    let rate = match args.qps {
+        None => None,
+        Some(qps) if qps.is_finite() && qps > 0.0 && args.burst > 0 => Some(Rate { qps, burst: args.burst }),
+        Some(_) => return Err("--qps and --burst are more than nothing".into()),
+    };
+    let (probes, random_hostname) = (args.probes, args.random_hostname);
+    Ok(WebhookConfig { listen, probes, certificates, callers, rate, random_hostname, events })
 }

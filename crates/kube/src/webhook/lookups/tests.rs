@@ -27,6 +27,10 @@ struct Site {
 }
 
 fn site(mood: Mood) -> Site {
+    site_at(mood, None)
+}
+
+fn site_at(mood: Mood, rate: Option<Rate>) -> Site {
     let reviews = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&reviews);
     let answer = move |method: Method| {
@@ -37,7 +41,7 @@ fn site(mood: Mood) -> Site {
     };
     let clock = Arc::new(ManualClock::new(FileTime::from_unix(1_800_000_000, 0)));
     let client = Client::new(Router::<()>::new().fallback(answer), "default");
-    Site { lookups: ClusterLookups::start(client, Arc::clone(&clock) as Arc<dyn Clock>), clock, reviews }
+    Site { lookups: ClusterLookups::start(client, Arc::clone(&clock) as Arc<dyn Clock>, rate), clock, reviews }
 }
 
 async fn answer(mood: Mood, method: Method) -> Response {
@@ -121,4 +125,35 @@ async fn what_is_remembered_has_a_bound() {
     site.clock.advance(REMEMBERED);
     site.may_use("one-more").await;
     assert_eq!(site.lookups.allowed.lock().unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_a_rate_who_would_wait_too_long_is_told_so() {
+    let site = site_at(Mood::Says { allowed: true, denied: false }, Some(Rate { qps: 0.5, burst: 2 }));
+    let start = tokio::time::Instant::now();
+    for (number, seconds) in [(0, 0), (1, 0), (2, 2), (3, 4)] {
+        assert_eq!(site.may_use(&format!("spec-{number}")).await, Verdict::Allowed);
+        assert_eq!(start.elapsed().as_secs(), seconds);
+    }
+    let several = (0..4).map(|number| {
+        let site = &site;
+        async move { site.may_use(&format!("more-{number}")).await }
+    });
+    let verdicts = futures_util::future::join_all(several).await;
+    let (allowed, refused): (Vec<_>, Vec<_>) = verdicts.into_iter().partition(|verdict| *verdict == Verdict::Allowed);
+    assert_eq!((allowed.len(), refused.len()), (2, 2));
+    assert!(refused.iter().all(|one| matches!(one, Verdict::Denied(why) if why.contains("--qps"))), "{refused:?}");
+}
+
+/// As when nobody listens where it was.
+#[tokio::test]
+async fn an_api_server_that_is_down_allows_nothing_and_that_is_said() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let config = kube::Config::new(format!("http://127.0.0.1:{port}").parse().unwrap());
+    let clock = Arc::new(ManualClock::new(FileTime::from_unix(1_800_000_000, 0)));
+    let lookups = ClusterLookups::start(Client::try_from(config).unwrap(), clock, None);
+    let who = ServiceAccount { namespace: "shop".into(), name: "app".into() };
+    let Verdict::Denied(reason) = lookups.may_use(&who, "webapp01").await else { panic!("nobody has allowed it") };
+    assert!(!reason.is_empty());
+    assert!(lookups.spec("webapp01").await.is_err());
 }

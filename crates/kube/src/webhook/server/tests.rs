@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dtyp::{Clock, ManualClock, SystemRandom};
-use pki::{Authority, ClientAuth, Purpose, Roots, Validity};
+use pki::{Authority, Purpose, Roots, Validity};
 use rustls_pki_types::ServerName;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -11,6 +11,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::*;
+use crate::webhook::callers::Callers;
 use crate::webhook::certificates::{Certificates, Keeper};
 use crate::webhook::{ServiceAccount, Verdict};
 
@@ -32,7 +33,7 @@ struct Site {
     clock: Arc<ManualClock>,
     keeper: Keeper,
     roots: Roots,
-    acceptor: TlsAcceptor,
+    entrance: Entrance,
     pages: Router,
     stop: watch::Sender<()>,
 }
@@ -51,6 +52,10 @@ fn issue(folder: &Path, generation: usize, clock: &dyn Clock) -> Roots {
 }
 
 async fn site() -> Site {
+    site_for(None).await
+}
+
+async fn site_for(callers: Option<Callers>) -> Site {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::new(dtyp::SystemClock.now()));
     let roots = issue(folder.path(), 0, clock.as_ref());
@@ -60,22 +65,26 @@ async fn site() -> Site {
     let files = Certificates::Files { certificate: folder.path().join("tls.crt"), key: folder.path().join("tls.key") };
     let nobody = crate::api::Client::new(Router::<()>::new(), "default");
     let mut keeper = Keeper::new(files, nobody, Arc::clone(&clock) as Arc<dyn Clock>);
-    let tls = pki::server_config(&keeper.round().await.unwrap(), ClientAuth::None).unwrap();
+    let entrance = Entrance::open(keeper.round().await.unwrap(), callers).await.unwrap();
     let decider = Decider { lookups: NoCluster, random_hostname: false, random: Arc::new(SystemRandom) };
     let pages = router(Arc::new(Service { decider, metrics: Arc::new(Metrics::default()), events: None }));
-    Site { folder, clock, keeper, roots, acceptor: TlsAcceptor::from(tls), pages, stop: watch::channel(()).0 }
+    Site { folder, clock, keeper, roots, entrance, pages, stop: watch::channel(()).0 }
 }
 
 impl Site {
     /// The sender's end of a connection that the webhook serves.
     fn connect(&self) -> DuplexStream {
         let (ours, theirs) = duplex(64 << 10);
-        tokio::spawn(connection(theirs, self.acceptor.clone(), self.pages.clone(), self.stop.subscribe()));
+        tokio::spawn(connection(theirs, self.entrance.clone(), self.pages.clone(), self.stop.subscribe()));
         ours
     }
 
     async fn call(&self, roots: &Roots) -> std::io::Result<TlsStream<DuplexStream>> {
-        let connector = TlsConnector::from(pki::client_config(roots, None).unwrap());
+        self.call_as(None, roots).await
+    }
+
+    async fn call_as(&self, who: Option<&pki::Identity>, roots: &Roots) -> std::io::Result<TlsStream<DuplexStream>> {
+        let connector = TlsConnector::from(pki::client_config(roots, who).unwrap());
         connector.connect(ServerName::try_from("webhook").unwrap(), self.connect()).await
     }
 }
@@ -185,4 +194,55 @@ async fn a_request_under_way_is_finished_when_the_webhook_stops() {
     assert_eq!(idle.read(&mut [0; 64]).await.unwrap_or(0), 0, "who asks nothing is let go at once");
     under_way.write_all(text.as_bytes()).await.unwrap();
     assert!(answered(&mut under_way).await.contains("\"uid\":\"late\""));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_callers_must_show_a_certificate_no_other_gets_an_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = dtyp::SystemClock;
+    let cluster = Authority::create("cluster", Validity::DAY, &clock).unwrap();
+    let authorities = folder.path().join("ca.pem");
+    std::fs::write(&authorities, cluster.certificate_pem()).unwrap();
+    let callers = Callers { authorities: authorities.clone(), names: vec!["kube-apiserver".into()] };
+    let site = site_for(Some(callers)).await;
+    let of =
+        |authority: &Authority, name: &str| authority.issue(&Purpose::client(name), Validity::DAY, &clock).unwrap();
+    let stranger = Authority::create("cluster", Validity::DAY, &clock).unwrap();
+    let refused = [None, Some(of(&cluster, "system:node:web-1")), Some(of(&stranger, "kube-apiserver"))];
+    for who in &refused {
+        // With TLS 1.3 the client is through before the server has looked.
+        if let Ok(mut stream) = site.call_as(who.as_ref(), &site.roots).await {
+            let _ = stream.write_all(format!("{HEAD}content-length: 2\r\n\r\n{{}}").as_bytes()).await;
+            assert_eq!(stream.read(&mut [0; 64]).await.unwrap_or(0), 0, "{who:?}");
+        }
+    }
+    asked(&mut site.call_as(Some(&of(&cluster, "kube-apiserver")), &site.roots).await.unwrap(), "api").await;
+
+    // The authority is exchanged; a file that cannot be read changes nothing.
+    std::fs::write(&authorities, "damaged").unwrap();
+    assert!(site.entrance.round().await.is_err());
+    asked(&mut site.call_as(Some(&of(&cluster, "kube-apiserver")), &site.roots).await.unwrap(), "still").await;
+    std::fs::write(&authorities, stranger.certificate_pem()).unwrap();
+    site.entrance.round().await.unwrap();
+    asked(&mut site.call_as(Some(&of(&stranger, "kube-apiserver")), &site.roots).await.unwrap(), "new").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_megabytes_are_refused_and_their_sender_hears_why() {
+    let site = site().await;
+    let stream = site.call(&site.roots).await.unwrap();
+    let body = vec![b' '; 10 << 20];
+    let (mut reading, mut writing) = tokio::io::split(stream);
+    let send = async {
+        writing.write_all(format!("{HEAD}content-length: {}\r\n\r\n", body.len()).as_bytes()).await?;
+        writing.write_all(&body).await
+    };
+    let receive = async {
+        let mut text = [0; 64];
+        let read = reading.read(&mut text).await?;
+        std::io::Result::Ok(String::from_utf8_lossy(&text[..read]).into_owned())
+    };
+    let (sent, answer) = tokio::join!(send, receive);
+    sent.unwrap();
+    assert!(answer.unwrap().starts_with("HTTP/1.1 413"));
 }
