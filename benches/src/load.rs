@@ -39,6 +39,13 @@ impl Sample {
         Ok(())
     }
 
+    /// Adds a turn that somebody else has measured.
+    pub fn add(&mut self, latencies: Vec<u32>, elapsed: Duration, server_cpu: Duration) {
+        self.elapsed += elapsed;
+        self.server_cpu += server_cpu;
+        self.latencies.extend(latencies);
+    }
+
     /// Counts the server's system calls in a short extra turn, where they can be counted.
     pub fn traced_turn(&mut self, workers: &mut [Box<dyn Worker>], meter: &Meter) -> Result<(), BenchError> {
         let Some(trace) = meter.trace()? else { return Ok(()) };

@@ -41,6 +41,8 @@ pub enum BenchError {
     Ldap(#[from] client::ldap::Error),
     #[error("the plugin gave no credentials: {0}")]
     Plugin(#[from] plugins::PluginError),
+    #[error("certificates: {0}")]
+    Certificates(#[from] pki::Error),
     #[error("no lease: {0}")]
     Guard(#[from] guardd::CallError),
 }
@@ -76,6 +78,10 @@ pub enum What {
     Lease,
     /// One call of the rkc plugin to the account provider over mutual TLS (Pando only).
     Plugin,
+    /// Calls of the account provider after the handshake, one after the other (Pando only).
+    Provider,
+    /// Pods with a gMSA admitted by the webhook, 500 a second in an open loop (Pando only).
+    Admission,
 }
 
 /// Load Pando, slapd and krb5kdc with the same people, in turns, and print what each did.
@@ -168,6 +174,12 @@ fn run(arguments: &Arguments) -> Result<Report, BenchError> {
         eprintln!("Measuring lease ...");
         scenario::lease::measure(arguments, &mut report)?;
     }
+    if arguments.wants(What::Provider) {
+        scenario::provider::measure(arguments, &mut report)?;
+    }
+    if arguments.wants(What::Admission) {
+        scenario::admission::measure(arguments, &mut report)?;
+    }
     Ok(report)
 }
 
@@ -201,6 +213,8 @@ mod tests {
             "demo",
             "plugin",
             "lease",
+            "provider, after the handshake",
+            "admission at 500/s",
             "guard",
             "pando",
             "slapd",
@@ -209,6 +223,6 @@ mod tests {
             assert!(table.contains(word), "{word}: {table}");
         }
         let json: serde_json::Value = serde_json::from_str(&report.json()).expect("JSON");
-        assert!(json["loads"].as_array().is_some_and(|loads| loads.len() == 12), "{json:#}");
+        assert!(json["loads"].as_array().is_some_and(|loads| loads.len() == 14), "{json:#}");
     }
 }

@@ -1,9 +1,11 @@
 //! What one operation is, and how servers take turns at it.
 
+pub mod admission;
 pub mod as_req;
 pub mod ldap;
 pub mod lease;
 pub mod managed_password;
+pub mod provider;
 pub mod sealed;
 pub mod whole;
 

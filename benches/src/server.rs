@@ -4,6 +4,7 @@ mod guard;
 mod krb5kdc;
 mod pando;
 mod slapd;
+mod webhook;
 
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
@@ -13,6 +14,7 @@ pub use guard::Guard;
 pub use krb5kdc::Krb5Kdc;
 pub use pando::{ADMIN_PASSWORD, AccountProvider, Pando, pando_binary};
 pub use slapd::Slapd;
+pub use webhook::Webhook;
 
 use crate::{BenchError, while_doing};
 

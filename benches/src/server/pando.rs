@@ -143,6 +143,7 @@ impl Pando {
 
 /// A running account provider with one secret.
 pub struct AccountProvider {
+    meter: Meter,
     _process: Running,
     folder: TempDir,
 }
@@ -170,7 +171,12 @@ impl AccountProvider {
         serve.arg("--host-dir").arg(folder.path().join("host")).arg("--state").arg(folder.path().join("state"));
         let mut process = Running::spawn(serve.arg("--ready-file").arg(&ready))?;
         process.until("account-provider", || json(&ready))?;
-        Ok(Self { _process: process, folder })
+        Ok(Self { meter: Meter::new("account-provider", process.id()), _process: process, folder })
+    }
+
+    /// Its process.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// Where the plugin looks for it.
@@ -179,11 +185,11 @@ impl AccountProvider {
     }
 }
 
-fn json(path: &Path) -> Option<Value> {
+pub(super) fn json(path: &Path) -> Option<Value> {
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
 
-fn address(told: &Value, name: &str) -> Result<SocketAddr, BenchError> {
+pub(super) fn address(told: &Value, name: &str) -> Result<SocketAddr, BenchError> {
     let text = told.get(name).and_then(|value| value.as_str().or_else(|| value.get(0)?.as_str()));
     let parsed = text.and_then(|text| text.parse().ok());
     parsed.ok_or_else(|| BenchError::Answer(format!("the ready file has no address `{name}`: {told}")))
