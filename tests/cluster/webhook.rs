@@ -9,7 +9,9 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use dtyp::{Clock, ManualClock, SystemClock};
 use pando_tests::{Cluster, Finished, Tool, WebhookService, gmsa_credential_spec};
+use pki::{Authority, Purpose, Validity};
 use serde_json::{Value, json};
 
 /// Today's form of the contents: compact, sorted, and with Go's escapes.
@@ -355,4 +357,74 @@ fn the_resource_is_todays_with_short_names_and_columns() {
     object["credspec"]["ActiveDirectoryConfig"]["HostAccountConfig"]["PluginInput"] =
         json!({ "CredentialArn": "arn:x" });
     cluster.kubectl().args(["create", "-f", "-"]).input(object.to_string()).fails(1).says("PluginInput");
+}
+
+/// A certificate of the webhook's own, and its authority's, that have expired two years ago.
+fn expired(cluster: &Cluster) -> Value {
+    let year = Duration::from_secs(365 * 86_400);
+    let then = ManualClock::new(SystemClock.now().saturating_sub(3 * year));
+    let authority = Authority::create("gMSA webhook", Validity(year), &then).expect("an authority");
+    let names = ["gmsa-webhook.gmsa-webhook.svc".to_owned(), cluster.address().to_string()];
+    let identity = authority.issue(&Purpose::server(names), Validity::DAYS_90, &then).expect("a certificate");
+    json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "gmsa-webhook-tls", "namespace": WebhookService::RELEASE },
+        "stringData": {
+            "ca.crt": authority.certificate_pem(), "ca.key": *authority.key_pem(),
+            "tls.crt": identity.chain_pem(), "tls.key": identity.key_pem(),
+        },
+    })
+}
+
+#[test]
+fn replicas_share_a_certificate_heal_an_expired_one_and_answer_the_api_server_alone() {
+    let cluster = Cluster::start();
+    let ca = cluster.ca().display().to_string();
+    let flags = ["--client-ca", &ca, "--client-name", "kube-apiserver", "--qps", "50", "--burst", "100"];
+    let first = WebhookService::install_with(&cluster, &flags);
+    let second = WebhookService::replica(&cluster, &flags);
+    assert_eq!(first.certificate(), second.certificate());
+
+    cluster.namespace("shop");
+    cluster.service_account("shop", "app");
+    cluster.apply(gmsa_credential_spec("webapp01", "WebApp01").to_string());
+    cluster.apply(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: use}\nrules:\n\
+         - {apiGroups: [windows.k8s.io], resources: [gmsacredentialspecs], verbs: [use]}\n",
+    );
+    cluster
+        .kubectl()
+        .args(["-n", "shop", "create", "rolebinding", "use", "--clusterrole=use", "--serviceaccount=shop:app"])
+        .ok();
+    let create = |name: &str| {
+        let named = with(pod(name, "app"), "/spec", json!({ "gmsaCredentialSpecName": "webapp01" }));
+        cluster.kubectl().args(["create", "-f", "-"]).input(named.to_string()).run()
+    };
+    let made = create("first");
+    assert_eq!(made.code, Some(0), "{made}\n{}", first.log());
+
+    // Who is not the API server is not answered: nobody, and a node that the same authority vouches for.
+    let address = first.ready["https"].as_str().expect("it says where");
+    for who in [None, Some("node-client"), Some("api-client")] {
+        let mut curl = Tool::new("curl").args(["-sS", "-k", "-o", "/dev/null", "-w", "%{http_code}"]);
+        if let Some(who) = who {
+            curl = curl.arg("--cert").arg(cluster.path(&format!("{who}.pem")));
+            curl = curl.arg("--key").arg(cluster.path(&format!("{who}.key")));
+        }
+        let answered = curl.arg(format!("https://{address}/health")).run();
+        let expected = if who == Some("api-client") { "204" } else { "000" };
+        assert_eq!(answered.stdout, expected, "{who:?}: {answered}");
+    }
+
+    // The replica that comes next finds what has expired, and all of them show what it makes.
+    drop(second);
+    cluster.apply(expired(&cluster).to_string());
+    let second = WebhookService::replica(&cluster, &flags);
+    let healed = second.certificate();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while first.certificate() != healed {
+        assert!(Instant::now() < deadline, "{}", first.log());
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    let made = create("healed");
+    assert_eq!(made.code, Some(0), "{made}\n{}", first.log());
 }
