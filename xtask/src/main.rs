@@ -8,6 +8,7 @@ mod bench;
 mod cache;
 mod cluster;
 mod csi;
+mod dist;
 mod fuzz;
 mod lint;
 mod openbao;
@@ -66,6 +67,8 @@ enum Chore {
     Fuzz(fuzz::FuzzArguments),
     /// Build the programs and DLLs for Windows (mingw-w64; rustup's target for it, or Debian's rustc-web).
     Windows,
+    /// Build what is given to others: the static binary, and with --image the image that all charts use.
+    Dist(dist::DistArguments),
     /// Generate the schema's data file from Microsoft's published documents.
     ///
     /// `cargo xtask schema --help` is answered by the generator itself.
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         Chore::Bench(arguments) => bench::run(&arguments),
         Chore::Fuzz(arguments) => fuzz::run_targets(&arguments),
         Chore::Windows => windows::build(true),
+        Chore::Dist(arguments) => dist::build(&arguments),
         Chore::Schema { arguments } => schema::run(&arguments),
     };
     match outcome {
