@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pando_tests::chain::{credential_spec, guard_fetch};
-use pando_tests::{Domain, GUARD_PASSWORD, OpenBao, Tool};
+use pando_tests::{Cluster, Domain, GUARD_PASSWORD, OpenBao, Tool};
 
 const CLSID: &str = "{c11659ca-8467-49db-b7f3-4fc13c61c991}";
 const POLICY: &str = r#"path "secret/data/ccg/*" { capabilities = ["read"] }"#;
@@ -116,4 +116,70 @@ fn what_is_wrong_with_the_server_or_the_secret_is_said() {
     let hasty = plugins.replace("[plugin.vault]", "timeout = 1\n[plugin.vault]");
     fs::write(domain.path("plugins.toml"), hasty).expect("it can be written");
     fetch(&domain, "secret:ccg/half").fails(1).says("unseal it");
+}
+
+/// A token of a service account, in a file of its own.
+fn service_account_token(cluster: &Cluster, domain: &Domain, name: &str) -> PathBuf {
+    cluster.service_account("pando", name);
+    let token = cluster.kubectl().args(["-n", "pando", "create", "token", name]).ok().stdout;
+    let path = domain.path(&format!("{name}-token"));
+    fs::write(&path, token).expect("the token can be written");
+    path
+}
+
+#[test]
+fn a_service_account_of_kubernetes_logs_in_and_another_does_not() {
+    let (cluster, domain) = (Cluster::start(), Domain::start());
+    let bao = server(&domain);
+    bao.policy("ccg", POLICY);
+    bao.store("ccg/webapp01", "svc-guard", GUARD_PASSWORD);
+    cluster.namespace("pando");
+    let [guard, stranger, reviewer] =
+        ["guard", "stranger", "reviewer"].map(|name| service_account_token(&cluster, &domain, name));
+    let bind = ["create", "clusterrolebinding", "reviewer", "--clusterrole=system:auth-delegator"];
+    cluster.kubectl().args(bind).arg("--serviceaccount=pando:reviewer").ok();
+    let from = |file: &Path| format!("@{}", file.display());
+    bao.bao(["auth", "enable", "kubernetes"]).ok();
+    bao.bao(["write", "auth/kubernetes/config"])
+        .arg(format!("kubernetes_host={}", cluster.url()))
+        .arg(format!("kubernetes_ca_cert={}", from(&cluster.ca())))
+        .arg(format!("token_reviewer_jwt={}", from(&reviewer)))
+        .ok();
+    let bound = ["bound_service_account_names=guard", "bound_service_account_namespaces=pando", "token_policies=ccg"];
+    bao.bao(["write", "auth/kubernetes/role/pando-guard"]).args(bound).ok();
+
+    let log_in = |role: &str, token: &Path| {
+        let text = format!("kubernetes = {{ role = '{role}', token = '{}' }}", token.display());
+        declare(&domain, &bao, &text);
+        fetch(&domain, "secret:ccg/webapp01")
+    };
+    let before = bao.tokens();
+    let fetched = log_in("pando-guard", &guard).ok().says("as the role pando-guard").never_says(GUARD_PASSWORD);
+    fetched.never_says(fs::read_to_string(&guard).expect("it is there").trim());
+    domain.tool("klist").ok().says("Default principal: webapp01$@CONTOSO.COM");
+    assert_eq!(bao.tokens(), before, "the guard's token was revoked");
+    let refused = log_in("pando-guard", &stranger).fails(1).says("does not log the role pando-guard in");
+    refused.says("service account name not authorized").never_says(GUARD_PASSWORD);
+    log_in("another", &guard).fails(1).says("invalid role name");
+}
+
+#[test]
+fn a_namespace_of_the_server_keeps_its_own_secrets() {
+    let domain = Domain::start();
+    let bao = server(&domain);
+    bao.bao(["namespace", "create", "team-a"]).ok();
+    bao.policy("ccg", r#"path "team-a/secret/data/ccg/*" { capabilities = ["read"] }"#);
+    let token = bao.bao(["token", "create", "-policy=ccg", "-field=token"]).ok().stdout;
+    fs::write(domain.path("token"), token).expect("the token can be written");
+    let inside = |tool: Tool| tool.env("BAO_NAMESPACE", "team-a");
+    inside(bao.bao(["secrets", "enable", "-path=secret", "-version=2", "kv"])).ok();
+    let (domain_name, user) = ("domain=contoso.com", "username=svc-guard");
+    let password = format!("password={GUARD_PASSWORD}");
+    inside(bao.bao(["kv", "put", "-mount=secret", "ccg/webapp01", domain_name, user, &password])).ok();
+
+    let token = format!("token-file = '{}'", domain.path("token").display());
+    declare(&domain, &bao, &format!("namespace = 'team-a'\n{token}"));
+    fetch(&domain, "secret:ccg/webapp01").ok();
+    declare(&domain, &bao, &token);
+    fetch(&domain, "secret:ccg/webapp01").fails(1).says("does not let this guard read");
 }
