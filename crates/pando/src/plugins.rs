@@ -2,6 +2,7 @@
 //!
 //! The file says which programs run, which files are read and where tokens may be sent, so it must be the operator's alone: see docs/plugins.md.
 
+mod aws;
 mod declaration;
 mod file;
 mod program;
@@ -10,8 +11,11 @@ mod vault;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use aws::AwsSettings;
 use ccg::Plugins;
-use ccg::plugins::{Akv, AkvSettingsError, Plugin, ProcessError, Rkc, TrustedVault, check_owned};
+use ccg::plugins::{
+    Akv, AkvSettingsError, Aws, AwsSettingsError, Plugin, ProcessError, Rkc, TrustedVault, check_owned,
+};
 use declaration::Declaration;
 use serde::Deserialize;
 
@@ -31,9 +35,11 @@ pub enum PluginsError {
     NotOwned(ProcessError),
     #[error("[akv] in {}: {source}", path.display())]
     Akv { path: PathBuf, source: AkvSettingsError },
-    #[error("[akv] in {}: {source}", path.display())]
+    #[error("[aws] in {}: {source}", path.display())]
+    Aws { path: PathBuf, source: AwsSettingsError },
+    #[error("`ca` in {}: {source}", path.display())]
     Authorities { path: PathBuf, source: pki::Error },
-    #[error("[akv] in {}: {source}", path.display())]
+    #[error("`ca` in {}: {source}", path.display())]
     AuthoritiesNotOwned { path: PathBuf, source: ProcessError },
     #[error("plugin {name:?} in {}: {what}", path.display())]
     Declaration { path: PathBuf, name: String, what: String },
@@ -44,6 +50,8 @@ pub enum PluginsError {
 struct Declared {
     #[serde(default)]
     akv: AkvSettings,
+    #[serde(default)]
+    aws: AwsSettings,
     #[serde(default)]
     plugin: Vec<Declaration>,
 }
@@ -65,7 +73,7 @@ struct Vault {
     ca: Option<PathBuf>,
 }
 
-/// `rkc` for the account providers in `host_dir`, `akv`, and what `file` declares.
+/// `rkc` for the account providers in `host_dir`, `akv`, `aws` and `ecs` when `file` says whose keys they ask with, and what else it declares.
 ///
 /// # Errors
 /// What is wrong with the file, and with which plugin in it.
@@ -73,6 +81,14 @@ pub fn registry(host_dir: &Path, file: Option<&Path>) -> Result<Plugins, Plugins
     let declared = file.map_or_else(|| Ok(Declared::default()), read)?;
     let path = file.unwrap_or(Path::new(""));
     let built_in = Plugins::new().with(Rkc::new(host_dir)).with(akv(declared.akv, path)?);
+    let built_in = match declared.aws.source() {
+        Some(source) => {
+            let aws = declared.aws.build(path)?.with_keys(source);
+            built_in.with(aws.clone()).with(aws.for_ecs())
+        }
+        // What is wrong is said all the same: callers' keys are used there too.
+        None => declared.aws.build(path).map(|_| built_in)?,
+    };
     declared.plugin.into_iter().try_fold(built_in, |plugins, declaration| {
         let plugin = declaration::build(declaration, path)?;
         if let Some(other) =
@@ -83,6 +99,15 @@ pub fn registry(host_dir: &Path, file: Option<&Path>) -> Result<Plugins, Plugins
         }
         Ok(plugins.with(plugin))
     })
+}
+
+/// How AWS is asked with the keys that a caller of the guard brings, as `file` says.
+///
+/// # Errors
+/// What is wrong with the file.
+pub fn callers_aws(file: Option<&Path>) -> Result<Aws, PluginsError> {
+    let declared = file.map_or_else(|| Ok(Declared::default()), read)?;
+    declared.aws.build(file.unwrap_or(Path::new("")))
 }
 
 fn read(path: &Path) -> Result<Declared, PluginsError> {
@@ -143,6 +168,15 @@ mod tests {
         let plugins = registry(Path::new("/host"), None).unwrap();
         assert_eq!(plugins.iter().map(|plugin| plugin.name().to_owned()).collect::<Vec<_>>(), ["rkc", "akv"]);
         assert_eq!(declare("").unwrap().iter().count(), 2);
+    }
+
+    #[test]
+    fn aws_is_asked_when_the_file_says_with_whose_keys() {
+        let plugins = declare("[aws]\ncredentials = 'instance'").unwrap();
+        let names: Vec<_> = plugins.iter().map(|plugin| plugin.name().to_owned()).collect();
+        assert!(names.ends_with(&["aws".to_owned(), "ecs".to_owned()]), "{names:?}");
+        let silent = declare("[[aws.endpoint]]\nservice = 's3'\nregion = 'eu-west-1'\nhost = 'x.example'").unwrap();
+        assert!(silent.iter().all(|plugin| plugin.name() != "aws"));
     }
 
     #[test]
@@ -211,6 +245,12 @@ mod tests {
             ("nonsense".to_owned(), "not declared as they should be"),
             ("[akv]\nunknown = 1".to_owned(), "unknown field"),
             ("[akv]\nmetadata-service = 'https://x'".to_owned(), "metadata service"),
+            ("[aws]\ncredentials = 'file'".to_owned(), "unknown variant"),
+            ("[aws]\nmetadata-service = 'https://x'".to_owned(), "metadata service"),
+            ("[aws]\ntimeout = 0".to_owned(), "timeout"),
+            ("[[aws.endpoint]]\nservice = 'sts'\nregion = 'eu-west-1'\nhost = 'x.example'".to_owned(), "not a service"),
+            ("[[aws.endpoint]]\nservice = 's3'\nregion = 'eu'\nhost = 'x.example'".to_owned(), "not a region"),
+            ("[[aws.endpoint]]\nservice = 's3'\nregion = 'eu-west-1'\nhost = 'x/y'".to_owned(), "endpoint's host"),
             ("[akv]\ntimeout = 31".to_owned(), "timeout"),
             ("[[akv.vault]]\nhost = '*.com'".to_owned(), "Key Vault's host"),
             ("[[akv.vault]]\nhost = 'a.example'\naudience = 'x'".to_owned(), "audience"),

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use credspec::{BadInput, Namespace, SecretName};
 
-use crate::{AkvError, VaultError};
+use crate::{AkvError, AwsError, VaultError};
 
 /// Why a plugin gave no credentials. None of these texts holds a secret.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +105,9 @@ pub enum PluginError {
     /// Azure Key Vault gave none.
     #[error(transparent)]
     Akv(Box<AkvError>),
+    /// AWS gave none.
+    #[error(transparent)]
+    Aws(Box<AwsError>),
     /// HashiCorp Vault or OpenBao gave none.
     #[error(transparent)]
     Vault(Box<VaultError>),
@@ -130,5 +133,11 @@ impl From<VaultError> for PluginError {
 impl From<AkvError> for PluginError {
     fn from(error: AkvError) -> Self {
         Self::Akv(Box::new(error))
+    }
+}
+
+impl From<AwsError> for PluginError {
+    fn from(error: AwsError) -> Self {
+        Self::Aws(Box::new(error))
     }
 }

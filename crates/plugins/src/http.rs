@@ -85,6 +85,12 @@ pub(crate) fn post(
     read(request.config().timeout_global(Some(timeout)).build().send(body))
 }
 
+/// `PUT` of nothing, within the same time.
+pub(crate) fn put(agent: &Agent, url: &str, headers: &[Header], timeout: Duration) -> Result<Reply, Failure> {
+    let request = with(agent.put(url), headers);
+    read(request.config().timeout_global(Some(timeout)).build().send_empty())
+}
+
 /// A header with a secret in it; none when no header can hold that.
 pub(crate) fn secret_header(text: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(text).ok()?;

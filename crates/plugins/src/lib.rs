@@ -7,7 +7,7 @@
 //!
 //! In reading order: [`Plugin`] and what it returns, [`PasswordCredentials`]; [`PluginError`]; [`Registry`], plugins by class;
 //! [`Rkc`], the plugin of Kubernetes clusters; [`Akv`], the plugin of Azure Key Vault, with [`TrustedVault`] for vaults outside Azure's own
-//! clouds; [`Vault`], that of HashiCorp Vault and OpenBao, with [`VaultAuth`], as whom it asks; [`Files`], that of a folder (Linux only); [`Process`], a program of the operator's that speaks JSON (Linux only); [`WindowsCodes`], what COM and the event log are told.
+//! clouds; [`Aws`], that of AWS Secrets Manager; [`Vault`], that of HashiCorp Vault and OpenBao, with [`VaultAuth`], as whom it asks; [`Files`], that of a folder (Linux only); [`Process`], a program of the operator's that speaks JSON (Linux only); [`WindowsCodes`], what COM and the event log are told.
 //!
 //! ```no_run
 //! use plugins::{Plugin, Rkc};
@@ -22,6 +22,7 @@
 mod account;
 mod account_object;
 mod akv;
+mod aws;
 mod body;
 mod error;
 #[cfg(target_os = "linux")]
@@ -40,6 +41,10 @@ mod vault;
 mod windows_codes;
 
 pub use akv::{Akv, AkvError, AkvSettingsError, BadSecret, TrustedVault};
+pub use aws::{
+    AWS_CLSID, Aws, AwsEndpoint, AwsError, AwsService, AwsSettingsError, BadArn, KeySource, Keys, Region, SecretArn,
+    SpecArn, secret_of,
+};
 pub use error::PluginError;
 #[cfg(target_os = "linux")]
 pub use file::{FileError, Files};

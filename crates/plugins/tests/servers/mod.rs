@@ -54,7 +54,14 @@ fn meet(tls: Option<Arc<ServerConfig>>, socket: TcpStream, seen: &Mutex<Vec<Stri
         }
         question.push(byte[0]);
     }
-    let question = String::from_utf8(question).unwrap();
+    let mut question = String::from_utf8(question).unwrap();
+    // What is left unread when a connection ends makes the system break it off.
+    let length = question.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    if stream.read_exact(&mut body).is_err() {
+        return;
+    }
+    question.push_str(&String::from_utf8(body).unwrap());
     seen.lock().unwrap().push(question.clone());
     behave(&question, &mut *stream);
     let _ = stream.flush();

@@ -1,0 +1,239 @@
+//! The plugin of AWS Secrets Manager, and the credential specs that are kept in AWS.
+//!
+//! Its class is one of Pando's own, with the secret's name as input; the plugin of Amazon ECS is the same under its class and with its
+//! input. Both ask with the machine's role, or with keys that whoever asks brings. A signed request goes to an endpoint of AWS, or to
+//! one that the operator declared, and to nobody else.
+
+mod answers;
+mod arn;
+mod endpoints;
+mod error;
+mod keys;
+mod requests;
+mod signature;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use credspec::{ECS_CLSID, SecretUri};
+use dtyp::{Clock, Guid, SystemClock};
+use serde::Deserialize;
+
+use crate::retry::Budget;
+use crate::{Hop, PasswordCredentials, Plugin, PluginError};
+
+pub use arn::{BadArn, Region, SecretArn, SpecArn};
+pub use endpoints::{AwsEndpoint, AwsService, AwsSettingsError};
+pub use error::AwsError;
+pub use keys::{KeySource, Keys};
+
+use arn::Place;
+use requests::{Asked, Question};
+
+/// The plugin of AWS Secrets Manager: a class of Pando's own, whose input is the secret's name.
+pub const AWS_CLSID: Guid = Guid::from_u128(0xBCA0_A85D_6669_4DC5_81F8_D916_DBFF_22A9);
+
+/// The longest credential spec that is fetched.
+const LONGEST_SPEC: usize = 64 << 10;
+
+/// The plugin of AWS Secrets Manager.
+#[derive(Clone)]
+pub struct Aws {
+    clsid: Guid,
+    source: KeySource,
+    metadata: String,
+    endpoints: Vec<AwsEndpoint>,
+    timeout: Duration,
+    pause: Arc<dyn Fn(Duration) + Send + Sync>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Aws {
+    /// Where every instance of EC2 finds its metadata service.
+    pub const METADATA_SERVICE: &'static str = "http://169.254.169.254";
+
+    /// The plugin that asks with these keys, with less time for a call than a guard gives a plugin.
+    #[must_use]
+    pub fn new(source: KeySource) -> Self {
+        Self {
+            clsid: AWS_CLSID,
+            source,
+            metadata: Self::METADATA_SERVICE.to_owned(),
+            endpoints: Vec::new(),
+            timeout: Duration::from_secs(25),
+            pause: Arc::new(std::thread::sleep),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// The same under the class of Amazon ECS.
+    #[must_use]
+    pub fn for_ecs(mut self) -> Self {
+        self.clsid = ECS_CLSID;
+        self
+    }
+
+    /// The same with other keys.
+    #[must_use]
+    pub fn with_keys(mut self, source: KeySource) -> Self {
+        self.source = source;
+        self
+    }
+
+    /// With the instance metadata service at another address: `http://host` or `http://host:port`.
+    ///
+    /// # Errors
+    /// [`AwsSettingsError::MetadataService`].
+    pub fn with_metadata_service(mut self, url: &str) -> Result<Self, AwsSettingsError> {
+        let bad = || AwsSettingsError::MetadataService(endpoints::shown(url));
+        let authority = url.strip_prefix("http://").ok_or_else(bad)?;
+        // The rules for hosts are those of a credential spec.
+        format!("https://{authority}/secrets/x").parse::<SecretUri>().map_err(|_| bad())?;
+        self.metadata = url.to_owned();
+        Ok(self)
+    }
+
+    /// With a service of a region at another host.
+    #[must_use]
+    pub fn with_endpoint(mut self, endpoint: AwsEndpoint) -> Self {
+        self.endpoints.push(endpoint);
+        self
+    }
+
+    /// With this much time for a whole call, its waits between tries included.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// With another way to wait between tries, which tests need.
+    #[must_use]
+    pub fn with_pause(mut self, pause: impl Fn(Duration) + Send + Sync + 'static) -> Self {
+        self.pause = Arc::new(pause);
+        self
+    }
+
+    /// With another clock, which tests need: a signature is of a moment.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The text of a credential spec that is kept in AWS. Buckets have no region in their names: `region` is theirs. It blocks.
+    ///
+    /// # Errors
+    /// See [`AwsError`].
+    pub fn credential_spec(&self, arn: &SpecArn, region: &Region) -> Result<String, AwsError> {
+        let mut budget = Budget::new(self.timeout, &*self.pause);
+        let question = match arn.place() {
+            Place::Parameter { region } => Question::parameter(arn, region),
+            Place::Object { partition, bucket, key } => {
+                if region.partition() != *partition {
+                    return Err(AwsError::Missing {
+                        what: arn.to_string(),
+                        code: "another partition than the region".into(),
+                    });
+                }
+                Question::object(arn, bucket, key, region)
+            }
+        };
+        let Asked { body, endpoint, .. } = self.ask(&question, &mut budget)?;
+        let text = match arn.place() {
+            Place::Parameter { .. } => answers::parameter(&body),
+            Place::Object { .. } => String::from_utf8(body.to_vec()).map_err(|_| "it is no text"),
+        };
+        text.ok().filter(|text| text.len() <= LONGEST_SPEC).ok_or_else(|| AwsError::BadAnswer {
+            endpoint,
+            what: format!("it holds no credential spec of at most {LONGEST_SPEC} bytes"),
+        })
+    }
+
+    fn account(&self, secret: &SecretArn) -> Result<PasswordCredentials, AwsError> {
+        let mut budget = Budget::new(self.timeout, &*self.pause);
+        let Asked { body, endpoint, key } = self.ask(&Question::secret(secret), &mut budget)?;
+        let text = answers::secret(&body, secret)
+            .map_err(|what| AwsError::BadAnswer { endpoint: endpoint.clone(), what: what.to_owned() })?;
+        let account =
+            answers::account(&text).map_err(|what| AwsError::BadSecret { secret: secret.to_string(), what })?;
+        Ok(PasswordCredentials {
+            domain: account.domain,
+            username: account.username,
+            password: account.password,
+            hop: Hop {
+                to: format!("AWS Secrets Manager at {endpoint}, secret {secret}"),
+                how: format!(
+                    "HTTPS: AWS by its certificate, the plugin by a signature (SigV4) with access key {key}, from {}",
+                    self.source.name()
+                ),
+                authorised_by: "AWS lets the key's owner do secretsmanager:GetSecretValue on that secret".to_owned(),
+            },
+        })
+    }
+}
+
+impl std::fmt::Debug for Aws {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { clsid, source, metadata, endpoints, timeout, .. } = self;
+        f.debug_struct("Aws")
+            .field("clsid", clsid)
+            .field("source", source)
+            .field("metadata", metadata)
+            .field("endpoints", endpoints)
+            .field("timeout", timeout)
+            .finish()
+    }
+}
+
+impl Plugin for Aws {
+    fn clsid(&self) -> Guid {
+        self.clsid
+    }
+
+    fn name(&self) -> &str {
+        if self.clsid == ECS_CLSID { "ecs" } else { "aws" }
+    }
+
+    fn get_password_credentials(&self, input: &str) -> Result<PasswordCredentials, PluginError> {
+        Ok(self.account(&secret_of(input)?)?)
+    }
+}
+
+/// The secret that a plugin input names: `arn:…`, or `{"CredentialArn": "arn:…"}` as for Amazon ECS.
+///
+/// # Errors
+/// [`AwsError::Input`], [`AwsError::InputShape`].
+pub fn secret_of(input: &str) -> Result<SecretArn, AwsError> {
+    #[derive(Deserialize)]
+    struct Named {
+        #[serde(rename = "CredentialArn")]
+        arn: String,
+    }
+    let arn = match input.trim_start().starts_with('{') {
+        true => serde_json::from_str::<Named>(input).map_err(|_| AwsError::InputShape)?.arn,
+        false if input.starts_with("arn:") => input.to_owned(),
+        false => return Err(AwsError::InputShape),
+    };
+    arn.parse().map_err(AwsError::Input)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_grammars_name_a_secret_and_nothing_else_does() {
+        const ARN: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:reader";
+        assert_eq!(secret_of(ARN).unwrap().as_str(), ARN);
+        assert_eq!(secret_of(credspec::PluginInput::of_credential_arn(ARN).as_str()).unwrap().as_str(), ARN);
+        for input in
+            ["", "{}", "{\"CredentialArn\":1}", "{\"CredentialArn\":\"x\"}", "hunter2", "[]", "arn:aws:s3:::b/k"]
+        {
+            let error = secret_of(input).unwrap_err();
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+        }
+        let twice = format!("{{\"CredentialArn\":\"{ARN}\",\"CredentialArn\":\"{ARN}\"}}");
+        assert!(secret_of(&twice).is_err());
+    }
+}
