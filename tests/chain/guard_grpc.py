@@ -104,8 +104,20 @@ refused("the same twice", CODE.INVALID_ARGUMENT, "webapp01", *add(SPEC, SPEC))
 refused("too many", CODE.INVALID_ARGUMENT, "at most", *add(*[SPEC] * 17))
 refused("too long", CODE.OUT_OF_RANGE, "", *add(" " * (5 << 20)))
 refused("a path as a name", CODE.INVALID_ARGUMENT, "character", *add(SPEC.replace("webapp01", "../../x")))
-refused("arn", CODE.UNIMPLEMENTED, "AWS", "AddKerberosArnLease",
-        pb.KerberosArnLeaseRequest(credspec_arns=["arn:aws:s3:::x"]), pb.CreateKerberosArnLeaseResponse)
+
+
+def shelf(arn, key="AKIDEXAMPLE", region="eu-central-1"):
+    request = pb.KerberosArnLeaseRequest(credspec_arns=arn and [arn], access_key_id=key, secret_access_key="x",
+                                         region=region)
+    return "AddKerberosArnLease", request, pb.CreateKerberosArnLeaseResponse
+
+
+refused("no arn", CODE.INVALID_ARGUMENT, "credspec_arns", *shelf(None))
+refused("not an arn", CODE.INVALID_ARGUMENT, "arn:aws:s3", *shelf("test-arn"))
+refused("a bucket elsewhere", CODE.INVALID_ARGUMENT, "arn", *shelf("arn:aws:s3:::specs/../others/x"))
+refused("a mount path elsewhere", CODE.INVALID_ARGUMENT, "<lease>/<name>", *shelf("arn:aws:s3:::specs/x#../.."))
+refused("a region elsewhere", CODE.INVALID_ARGUMENT, "region", *shelf("arn:aws:s3:::specs/x", region="evil.example/"))
+refused("no key", CODE.INVALID_ARGUMENT, "access_key_id", *shelf("arn:aws:s3:::specs/x", key=""))
 
 
 def delete(lease_id):

@@ -50,7 +50,7 @@ fn programs_made_for_credentials_fetcher_work_unchanged() {
         .arg(spec)
         .input(GUARD_PASSWORD)
         .ok();
-    assert_eq!(finished.stdout.lines().filter(|line| line.ends_with(": ok")).count(), 19, "{finished}");
+    assert_eq!(finished.stdout.lines().filter(|line| line.ends_with(": ok")).count(), 24, "{finished}");
     assert!(!guard.log().contains(GUARD_PASSWORD), "no password is logged");
     assert!(!format!("{:?}", guard.audit()).contains(GUARD_PASSWORD), "nor audited");
 }

@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`Domain`], a domain of one's own with the people of the story in it; [`Tool`], a program run
 //! against it, whose [`Finished`] is asserted on; [`chain`],
-//! the links between a container and its domain; [`azure`], a cloud to keep its secret in, and [`OpenBao`], a server to keep it in; [`Cluster`], a Kubernetes API server, and [`Node`], a node of it; [`wire`], a client that writes raw LDAP, for tests that need to know exactly
+//! the links between a container and its domain; [`azure`] and [`aws`], clouds to keep its secret in, and [`OpenBao`], a server to keep it in; [`Cluster`], a Kubernetes API server, and [`Node`], a node of it; [`wire`], a client that writes raw LDAP, for tests that need to know exactly
 //! what was acknowledged or to send what no client would.
 //!
 //! A domain is provisioned once for each build of the binary and copied for each test, so that every test has its own
@@ -12,6 +12,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "only tests use this; failing is its job")]
 
 mod address;
+pub mod aws;
 pub mod azure;
 mod binary;
 mod cache;

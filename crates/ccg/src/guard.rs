@@ -61,6 +61,13 @@ impl Guard {
         self
     }
 
+    /// With these plugins in place of the ones it has.
+    #[must_use]
+    pub fn with_plugins(mut self, plugins: Registry) -> Self {
+        self.plugins = plugins;
+        self
+    }
+
     /// With the host's own accounts, for specs that name no plugin.
     #[must_use]
     pub fn with_host_keytabs(mut self, keytabs: HostKeytabs) -> Self {
@@ -141,18 +148,30 @@ impl Guard {
     ) -> Result<(Domain, Account, Vec<Account>), Cause> {
         read_spec(spec, domain, chain)?;
         let domain = self.locate(domain, chain).await?;
-        let found = match (asker, &spec.active_directory_config.host_account_config) {
-            (Some(_), _) => None,
-            (None, Some(config)) => Some(self.ask_plugin(config, &spec.domain_join_config, chain).await?),
-            (None, None) => Some(self.host.account(&domain.realm)?),
+        let found = match asker {
+            Some(_) => None,
+            None => Some(self.asker(spec, &domain, chain).await?),
         };
         let asker = asker.or(found.as_ref()).ok_or(Cause::NoHostIdentity)?;
         let (default, others) = self.retrieve_all(asker, spec, &domain, chain).await?;
         Ok((domain, default, others))
     }
 
+    /// The account of the spec's plugin, or the host's own.
+    pub(crate) async fn asker(
+        &self,
+        spec: &CredentialSpec,
+        domain: &Domain,
+        chain: &mut Chain,
+    ) -> Result<Asker, Cause> {
+        match &spec.active_directory_config.host_account_config {
+            Some(config) => self.ask_plugin(config, &spec.domain_join_config, chain).await,
+            None => self.host.account(&domain.realm),
+        }
+    }
+
     /// The domain with its servers: as they were configured, or as DNS says now.
-    async fn locate(&self, domain: &Domain, chain: &mut Chain) -> Result<Domain, Cause> {
+    pub(crate) async fn locate(&self, domain: &Domain, chain: &mut Chain) -> Result<Domain, Cause> {
         if domain.is_placed {
             return Ok(domain.clone());
         }
@@ -232,7 +251,7 @@ impl Guard {
         Ok((default, others))
     }
 
-    async fn log_on(
+    pub(crate) async fn log_on(
         &self,
         name: &PrincipalName,
         secret: &kerberos::Secret,
@@ -250,7 +269,12 @@ impl Guard {
         Ok(ticket)
     }
 
-    async fn connect(&self, ticket: &Credential, domain: &Domain, chain: &mut Chain) -> Result<Connection, Cause> {
+    pub(crate) async fn connect(
+        &self,
+        ticket: &Credential,
+        domain: &Domain,
+        chain: &mut Chain,
+    ) -> Result<Connection, Cause> {
         chain.begin(Step::Directory);
         let options = &self.options;
         let mut connection = Connection::connect_any(&domain.ldap, &options.transport, &options.limits).await?;

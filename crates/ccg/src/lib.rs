@@ -33,16 +33,17 @@ mod lease;
 mod leases;
 mod link;
 mod observer;
+mod root_keys;
 
 pub use domain_facts::{FactsError, domain_facts};
 pub use error::{Cause, GuardError};
 pub use guard::{Guard, Options};
 pub use host::{Asker, HostKeytabs};
 pub use identity::{Account, Identity};
-pub use lease::{Folder, FolderError, Keytabs, Lease, Member, Owner, Readers, Term};
+pub use lease::{Folder, FolderError, Keytabs, Lease, Means, Member, Owner, Readers, Term};
 pub use leases::{
-    Added, BadLeaseId, Credentials, Domains, LeaseError, LeaseId, Leases, Limits, Peer, Places, Request, Standing,
-    Summary, Workload,
+    Added, BadLeaseId, Bring, Credentials, Domains, LeaseError, LeaseId, Leases, Limits, Peer, Places, Request,
+    Standing, Summary, Workload,
 };
 pub use link::{Link, Step};
 pub use observer::{Fetch, Logged, Observer, Occasion};

@@ -30,6 +30,7 @@ mod domain;
 pub mod gmsa;
 pub mod kerberos;
 pub mod ldap;
+pub mod root_keys;
 pub mod tls;
 
 pub use ::kerberos::PrincipalName;

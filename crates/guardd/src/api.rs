@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ccg::{Credentials, Keytabs, LeaseId, Leases, Owner, Peer, Readers, Request};
+use ccg::{Bring, Credentials, Keytabs, LeaseId, Leases, Owner, Peer, Readers, Request};
 use tonic::Status;
 
 use crate::message::{fetcher, own};
@@ -34,7 +34,7 @@ impl Api<'_> {
         let fetcher::CreateNonDomainJoinedKerberosLeaseRequest { credspec_contents, username, password, domain } =
             request;
         let brought = credentials(username, password, domain)?;
-        self.lease(self.request(credspec_contents, Some(brought))).await
+        self.lease(self.request(credspec_contents, Some(Bring::Account(brought)))).await
     }
 
     pub async fn renew_with(
@@ -112,7 +112,7 @@ impl Api<'_> {
         Ok(own::ReleaseResponse {})
     }
 
-    fn request(&self, specs: Vec<String>, brought: Option<Credentials>) -> Request {
+    pub(crate) fn request(&self, specs: Vec<String>, brought: Option<Bring>) -> Request {
         let owner = Owner { uid: self.peer.uid, gid: self.peer.gid };
         Request {
             peer: self.peer,

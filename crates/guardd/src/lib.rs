@@ -20,6 +20,7 @@ mod metrics;
 pub mod oci;
 mod scrape;
 mod service;
+mod shelf;
 mod socket;
 mod status;
 mod watch;

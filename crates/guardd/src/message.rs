@@ -60,6 +60,68 @@ pub mod fetcher {
     }
 
     #[derive(Clone, PartialEq, Message)]
+    #[prost(skip_debug)]
+    pub struct KerberosArnLeaseRequest {
+        #[prost(string, repeated, tag = "1")]
+        pub credspec_arns: Vec<String>,
+        #[prost(string, tag = "2")]
+        pub access_key_id: String,
+        #[prost(string, tag = "3")]
+        pub secret_access_key: String,
+        #[prost(string, tag = "4")]
+        pub session_token: String,
+        #[prost(string, tag = "5")]
+        pub region: String,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    #[prost(skip_debug)]
+    pub struct RenewKerberosArnLeaseRequest {
+        #[prost(string, tag = "1")]
+        pub access_key_id: String,
+        #[prost(string, tag = "2")]
+        pub secret_access_key: String,
+        #[prost(string, tag = "3")]
+        pub session_token: String,
+        #[prost(string, tag = "4")]
+        pub region: String,
+    }
+
+    impl fmt::Debug for KerberosArnLeaseRequest {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a lease of {:?} with access key {}", self.credspec_arns, self.access_key_id)
+        }
+    }
+
+    impl fmt::Debug for RenewKerberosArnLeaseRequest {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "renewal with access key {}", self.access_key_id)
+        }
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub struct CreateKerberosArnLeaseResponse {
+        #[prost(string, tag = "1")]
+        pub lease_id: String,
+        #[prost(message, repeated, tag = "2")]
+        pub krb_ticket_response_map: Vec<KerberosTicketArnResponse>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub struct KerberosTicketArnResponse {
+        #[prost(string, tag = "1")]
+        pub credspec_arns: String,
+        #[prost(string, tag = "2")]
+        pub created_kerberos_file_paths: String,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub struct RenewKerberosArnLeaseResponse {
+        #[prost(string, tag = "1")]
+        pub status: String,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
     pub struct RenewNonDomainJoinedKerberosLeaseResponse {
         #[prost(string, repeated, tag = "1")]
         pub renewed_kerberos_file_paths: Vec<String>,
@@ -186,6 +248,12 @@ mod tests {
         assert!(!format!("{request:?}").contains("hunter2"));
         let request =
             fetcher::RenewNonDomainJoinedKerberosLeaseRequest { password: "hunter2".into(), ..Default::default() };
+        assert!(!format!("{request:?}").contains("hunter2"));
+        let (secret_access_key, session_token) = ("hunter2".to_owned(), "hunter2".to_owned());
+        let request = fetcher::KerberosArnLeaseRequest { secret_access_key, session_token, ..Default::default() };
+        assert!(!format!("{request:?}").contains("hunter2"));
+        let (secret_access_key, session_token) = ("hunter2".to_owned(), "hunter2".to_owned());
+        let request = fetcher::RenewKerberosArnLeaseRequest { secret_access_key, session_token, ..Default::default() };
         assert!(!format!("{request:?}").contains("hunter2"));
     }
 }

@@ -15,6 +15,7 @@ use tonic_prost::ProstCodec;
 
 use crate::api::Api;
 use crate::door::{CALLS, Crowd, is_own};
+use crate::shelf::Shelf;
 
 /// The longest request; sixteen credential specs with a thousand accounts each fit in.
 const LONGEST: usize = 4 << 20;
@@ -26,6 +27,7 @@ pub(crate) struct Service {
     pub access: Access,
     /// Who is being answered.
     pub calls: Crowd,
+    pub shelf: Shelf,
 }
 
 /// Who may call.
@@ -115,12 +117,20 @@ impl Service {
             "/pando.guard.v1.Leases/Add" => method!(leases, peer, request, add),
             "/pando.guard.v1.Leases/List" => method!(leases, peer, request, list),
             "/pando.guard.v1.Leases/Release" => method!(leases, peer, request, release),
-            "/credentialsfetcher.CredentialsFetcherService/AddKerberosArnLease"
-            | "/credentialsfetcher.CredentialsFetcherService/RenewKerberosArnLease" => Status::unimplemented(
-                "this guard does not fetch credential specs and secrets from AWS: send the specs themselves, with \
-                 AddKerberosLease or AddNonDomainJoinedKerberosLease",
-            )
-            .into_http(),
+            "/credentialsfetcher.CredentialsFetcherService/AddKerberosArnLease" => {
+                let call = |message| {
+                    let (leases, shelf) = (leases.clone(), self.shelf.clone());
+                    async move { shelf.add(&Api { leases: &leases, peer }, message).await }
+                };
+                unary(request, call).await
+            }
+            "/credentialsfetcher.CredentialsFetcherService/RenewKerberosArnLease" => {
+                let call = |message| {
+                    let (leases, shelf) = (leases.clone(), self.shelf.clone());
+                    async move { shelf.renew(&Api { leases: &leases, peer }, message).await }
+                };
+                unary(request, call).await
+            }
             _ => Status::unimplemented("there is no such method").into_http(),
         }
     }

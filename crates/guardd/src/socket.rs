@@ -4,11 +4,13 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use ccg::Leases;
+use ccg::plugins::Aws;
 use rustix::fs::Gid;
 use tokio::net::UnixListener;
 
 use crate::door::{Crowd, Door};
 use crate::service::{Access, Service};
+use crate::shelf::Shelf;
 
 /// Why the guard does not serve.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +73,7 @@ async fn clear(path: &Path) -> Result<(), SocketError> {
     }
 }
 
-/// Answers until `stop`; calls that are being answered then are still finished.
+/// Answers until `stop`; calls that are being answered then are still finished. AWS is asked, with the keys that callers bring, as `aws` says.
 ///
 /// # Errors
 /// When serving fails.
@@ -79,9 +81,10 @@ pub async fn serve(
     listener: UnixListener,
     leases: Leases,
     access: Access,
+    aws: Aws,
     stop: impl Future<Output = ()>,
 ) -> Result<(), SocketError> {
-    let service = Service { leases, access, calls: Crowd::default() };
+    let service = Service { leases, access, calls: Crowd::default(), shelf: Shelf::new(aws) };
     tonic::transport::Server::builder().serve_with_incoming_shutdown(service, Door::new(listener), stop).await?;
     Ok(())
 }

@@ -156,7 +156,9 @@ fn who_answers_slowly_or_for_another_is_not_waited_for_and_not_asked() {
     for behaviours in [silent(), dripping()] {
         let mut cloud = Cloud::new(behaviours);
         cloud.plugin = cloud.plugin.clone().with_timeout(Duration::from_millis(300));
-        assert!(matches!(cloud.fails(), AwsError::Timeout { .. }));
+        // Whichever comes first of the time and of more than an answer may have.
+        let error = cloud.fails();
+        assert!(matches!(error, AwsError::Timeout { .. } | AwsError::BadAnswer { .. }), "{error:?}");
     }
     let authority = |name| Authority::create(name, Validity::DAY, &SystemClock).unwrap();
     let cloud = Cloud::trusting(&authority("trusted"), &authority("other"), vec![says(secret(ACCOUNT))]);

@@ -12,7 +12,7 @@ use dtyp::{Clock, FileTime};
 use zeroize::Zeroizing;
 
 use crate::observer::{Fetch, Occasion};
-use crate::{Asker, Cause, Guard, GuardError, Identity, Observer, Step, Workload};
+use crate::{Asker, Cause, Guard, GuardError, Identity, Observer, Plugins, Step, Workload};
 
 pub use folder::{Folder, FolderError, Owner, Readers};
 pub use term::Term;
@@ -24,6 +24,14 @@ pub struct Member {
     pub spec: CredentialSpec,
     /// In which domain.
     pub domain: Domain,
+}
+
+/// What a lease is fetched with, when not with what the guard has.
+pub enum Means {
+    /// As this account, instead of the specs' plugins and the host's own.
+    Account(Asker),
+    /// Through these plugins, instead of the guard's.
+    Plugins(Plugins),
 }
 
 /// What goes into the folder beside the credential caches.
@@ -75,12 +83,12 @@ impl Lease {
         self
     }
 
-    /// Fetches the identities and makes the folder. As `asker` if there is one, else as each spec says.
+    /// Fetches the identities and makes the folder. With `means` if there are any, else as each spec says.
     ///
     /// # Errors
     /// The link that broke; nothing is left then.
-    pub async fn begin(&mut self, asker: Option<&Asker>, observer: &dyn Observer) -> Result<(), GuardError> {
-        let identities = self.fetch(asker, Occasion::Begin, observer).await?;
+    pub async fn begin(&mut self, means: Option<&Means>, observer: &dyn Observer) -> Result<(), GuardError> {
+        let identities = self.fetch(means, Occasion::Begin, observer).await?;
         let accounts: Vec<_> =
             identities.iter().flat_map(Identity::accounts).map(|account| account.name.as_str()).collect();
         self.folder.create(&accounts).map_err(handover)?;
@@ -94,8 +102,8 @@ impl Lease {
     ///
     /// # Errors
     /// The link that broke; what is in the folder stays.
-    pub async fn renew(&mut self, asker: Option<&Asker>, observer: &dyn Observer) -> Result<(), GuardError> {
-        let renewed = match self.fetch(asker, Occasion::Renew, observer).await {
+    pub async fn renew(&mut self, means: Option<&Means>, observer: &dyn Observer) -> Result<(), GuardError> {
+        let renewed = match self.fetch(means, Occasion::Renew, observer).await {
             Ok(identities) => self.write(&identities).map(|()| self.begun(&identities)),
             Err(error) => Err(error),
         };
@@ -173,16 +181,23 @@ impl Lease {
 
     async fn fetch(
         &self,
-        asker: Option<&Asker>,
+        means: Option<&Means>,
         occasion: Occasion,
         observer: &dyn Observer,
     ) -> Result<Vec<Identity>, GuardError> {
         let mut identities = Vec::with_capacity(self.members.len());
         for Member { spec, domain } in &self.members {
             let since = Instant::now();
-            let fetched = match asker {
-                Some(asker) => self.guard.fetch_as(spec, domain, asker).await,
+            let fetched = match means {
+                Some(Means::Account(asker)) => self.guard.fetch_as(spec, domain, asker).await,
+                Some(Means::Plugins(plugins)) => {
+                    self.guard.clone().with_plugins(plugins.clone()).fetch(spec, domain).await
+                }
                 None => self.guard.fetch(spec, domain).await,
+            };
+            let asker = match means {
+                Some(Means::Account(asker)) => Some(asker.name.to_string()),
+                _ => None,
             };
             observer.fetched(&Fetch {
                 occasion,
@@ -190,7 +205,7 @@ impl Lease {
                 asked_by: &self.asked_by,
                 workload: self.workload.as_ref(),
                 spec,
-                asker: asker.map(|asker| asker.name.to_string()),
+                asker,
                 broken: fetched.as_ref().err(),
                 took: since.elapsed(),
                 ends: self.term.end,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dtyp::{Clock, FileTime};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-use crate::{Asker, GuardError, Lease, Observer, Term};
+use crate::{GuardError, Lease, Means, Observer, Term};
 
 /// How a lease stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,9 +26,9 @@ impl Standing {
     }
 }
 
-/// Renew it now, with credentials that the caller brought.
+/// Renew it now, with what the caller brought.
 pub(super) struct Renew {
-    pub asker: Arc<Asker>,
+    pub means: Arc<Means>,
     pub reply: oneshot::Sender<Result<(), GuardError>>,
 }
 
@@ -63,18 +63,18 @@ impl Keeper {
                     None => return,
                 },
             };
-            let asker = command.as_ref().map(|command| command.asker.as_ref());
-            let renewed = self.renew(asker).await;
+            let means = command.as_ref().map(|command| command.means.as_ref());
+            let renewed = self.renew(means).await;
             if let Some(Renew { reply, .. }) = command {
                 let _ = reply.send(renewed);
             }
         }
     }
 
-    async fn renew(&mut self, asker: Option<&Asker>) -> Result<(), GuardError> {
+    async fn renew(&mut self, means: Option<&Means>) -> Result<(), GuardError> {
         // It is never closed.
         let _permit = self.fetching.acquire().await;
-        let renewed = self.lease.renew(asker, self.observer.as_ref()).await;
+        let renewed = self.lease.renew(means, self.observer.as_ref()).await;
         if renewed.is_ok() {
             (self.save)(self.lease.term());
         }

@@ -26,7 +26,10 @@ use secrecy::SecretString;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::{Asker, Folder, FolderError, Guard, GuardError, Keytabs, Lease, Member, Observer, Owner, Readers, Step};
+use crate::{
+    Asker, Folder, FolderError, Guard, GuardError, Keytabs, Lease, Means, Member, Observer, Owner, Plugins, Readers,
+    Step,
+};
 
 use admission::{Admission, Place};
 pub use domains::Domains;
@@ -83,8 +86,33 @@ pub struct Request {
     pub workload: Option<Workload>,
     /// Whether keytabs are wanted.
     pub keytabs: Keytabs,
-    /// Credentials to ask the directory with, instead of what the specs say. They are used once and not kept.
-    pub brought: Option<Credentials>,
+    /// What to ask with, instead of what the guard has. It is used once and not kept.
+    pub brought: Option<Bring>,
+}
+
+/// What a caller brings, and brings again for each renewal.
+pub enum Bring {
+    /// An account, in place of the specs' plugins and of the host's own.
+    Account(Credentials),
+    /// Plugins that ask with the caller's own keys, in place of the guard's.
+    Plugins {
+        /// The plugins.
+        plugins: Plugins,
+        /// The name of the caller's key, which is no secret.
+        key_id: String,
+    },
+}
+
+impl Bring {
+    fn split(self) -> (Means, Brought) {
+        match self {
+            Self::Account(it) => {
+                let brought = Brought::Account { username: it.username.clone(), domain: it.domain.clone() };
+                (Means::Account(it.asker()), brought)
+            }
+            Self::Plugins { plugins, key_id } => (Means::Plugins(plugins), Brought::Keys { key_id }),
+        }
+    }
 }
 
 /// An account that may retrieve the passwords of the gMSAs.
@@ -103,7 +131,8 @@ impl Credentials {
     }
 
     fn is_for(&self, brought: &Brought) -> bool {
-        self.username.eq_ignore_ascii_case(&brought.username) && self.domain.eq_ignore_ascii_case(&brought.domain)
+        let Brought::Account { username, domain } = brought else { return false };
+        self.username.eq_ignore_ascii_case(username) && self.domain.eq_ignore_ascii_case(domain)
     }
 }
 
@@ -168,6 +197,9 @@ struct Inner {
 }
 
 impl Leases {
+    /// The most credential specs of one lease.
+    pub const MOST_SPECS: usize = MOST_SPECS;
+
     /// Takes up the leases that an earlier guard left in these places, and removes what it had not finished.
     ///
     /// # Errors
@@ -267,13 +299,7 @@ impl Leases {
             return Err(LeaseError::Exists(id));
         }
         let term = crate::Term { fetched: self.inner.clock.now(), ..ZERO };
-        let (asker, brought) = match brought {
-            Some(it) => {
-                let brought = Brought { username: it.username.clone(), domain: it.domain.clone() };
-                (Some(it.asker()), Some(brought))
-            }
-            None => (None, None),
-        };
+        let (means, brought) = brought.map(Bring::split).unzip();
         let version = Record::VERSION;
         let mut record =
             Record { version, id: id.clone(), peer, owner, readers, workload, keytabs, specs, brought, term };
@@ -281,7 +307,7 @@ impl Leases {
         {
             // It is never closed.
             let _permit = self.inner.fetching.acquire().await;
-            lease.begin(asker.as_ref(), self.inner.observer.as_ref()).await?;
+            lease.begin(means.as_ref(), self.inner.observer.as_ref()).await?;
         }
         record.term = lease.term();
         let folders = defaults(&lease);
@@ -310,7 +336,7 @@ impl Leases {
             check_untrusted(request)?;
         }
         let members = members(&request.specs, |name| self.inner.domains.of(name))?;
-        if let Some(brought) = &request.brought {
+        if let Some(Bring::Account(brought)) = &request.brought {
             let other = members.iter().find(|member| !member.spec.domain_join_config.is_named(&brought.domain));
             if let Some(Member { spec, .. }) = other {
                 let spec = spec.domain_join_config.dns_name.to_string();
@@ -359,35 +385,36 @@ impl Leases {
     /// Renews all leases that were made with the credentials of this account.
     ///
     /// # Errors
-    /// When there are none that the caller may see to, or one cannot be renewed.
+    /// When there are none that the caller may see to, or one cannot be renewed: the others are all the same.
     pub async fn renew_with(&self, peer: &Peer, credentials: Credentials) -> Result<Vec<PathBuf>, LeaseError> {
-        let mut found = Vec::new();
-        for held in self.held().values() {
-            let same = held.record.brought.as_ref().is_some_and(|brought| credentials.is_for(brought));
-            if same && held.unserved.is_none() && peer.may_see_to(&held.record.peer) {
-                let folder = self.inner.places.identities.join(held.record.id.as_str());
-                let folders: Vec<_> = accounts(&held.members).map(|account| folder.join(account)).collect();
-                found.push((held.commands.clone(), folders));
-            }
-        }
+        let found = self.brought_by(peer, |brought| credentials.is_for(brought));
         if found.is_empty() {
             let Credentials { username, domain, .. } = credentials;
             return Err(LeaseError::NothingToRenew { username, domain });
         }
-        let asker = Arc::new(credentials.asker());
-        let mut renewed = Vec::new();
-        for (commands, folders) in found {
-            let (reply, answer) = oneshot::channel();
-            // A lease that is being released meanwhile needs no renewal.
-            if commands.send(Renew { asker: asker.clone(), reply }).await.is_err() {
-                continue;
-            }
-            if let Ok(answer) = answer.await {
-                answer?;
-                renewed.extend(folders);
-            }
-        }
-        Ok(renewed)
+        renew(found, Means::Account(credentials.asker())).await
+    }
+
+    /// Renews all leases that were made with plugins that ask with the caller's own keys.
+    ///
+    /// # Errors
+    /// When one cannot be renewed: the others are all the same.
+    pub async fn renew_through(&self, peer: &Peer, plugins: Plugins) -> Result<Vec<PathBuf>, LeaseError> {
+        let found = self.brought_by(peer, |brought| matches!(brought, Brought::Keys { .. }));
+        renew(found, Means::Plugins(plugins)).await
+    }
+
+    /// Those that the caller may see to and that were made with such things, with their folders.
+    fn brought_by(&self, peer: &Peer, is_such: impl Fn(&Brought) -> bool) -> Vec<(mpsc::Sender<Renew>, Vec<PathBuf>)> {
+        let (held, place) = (self.held(), &self.inner.places.identities);
+        let such = held
+            .values()
+            .filter(|held| held.record.brought.as_ref().is_some_and(&is_such) && peer.may_see_to(&held.record.peer));
+        let with_folders = such.map(|held| {
+            let folder = place.join(held.record.id.as_str());
+            (held.commands.clone(), accounts(&held.members).map(|account| folder.join(account)).collect())
+        });
+        with_folders.collect()
     }
 
     /// Ends a lease and removes its files.
@@ -476,6 +503,24 @@ impl Leases {
     fn held(&self) -> MutexGuard<'_, BTreeMap<LeaseId, Held>> {
         self.inner.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Each of them, whatever becomes of the others.
+async fn renew(found: Vec<(mpsc::Sender<Renew>, Vec<PathBuf>)>, means: Means) -> Result<Vec<PathBuf>, LeaseError> {
+    let (means, mut renewed, mut first) = (Arc::new(means), Vec::new(), None);
+    for (commands, folders) in found {
+        let (reply, answer) = oneshot::channel();
+        // A lease that is being released meanwhile needs no renewal.
+        if commands.send(Renew { means: means.clone(), reply }).await.is_err() {
+            continue;
+        }
+        match answer.await {
+            Ok(Ok(())) => renewed.extend(folders),
+            Ok(Err(error)) => first = first.or(Some(error)),
+            Err(_) => {}
+        }
+    }
+    first.map_or(Ok(renewed), |error| Err(error.into()))
 }
 
 /// What others than root may not do.

@@ -17,7 +17,8 @@ pub struct Peer {
 
 impl Peer {
     /// Root, and the guard's own user.
-    pub(super) fn is_trusted(&self) -> bool {
+    #[must_use]
+    pub fn is_trusted(&self) -> bool {
         self.uid == 0 || self.uid == rustix::process::geteuid().as_raw()
     }
 

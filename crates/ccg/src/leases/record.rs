@@ -34,11 +34,14 @@ pub(super) struct Record {
     pub term: Term,
 }
 
-/// An account whose password only the caller has.
+/// What only the caller has the secret of, and brings again for each renewal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Brought {
-    pub username: String,
-    pub domain: String,
+#[serde(untagged)]
+pub(super) enum Brought {
+    /// An account's password.
+    Account { username: String, domain: String },
+    /// Plugins that ask with the caller's own keys, of which this one is not secret.
+    Keys { key_id: String },
 }
 
 impl Record {
@@ -111,6 +114,19 @@ mod tests {
         let (readers, keytabs, term) = (Readers::default(), Keytabs::default(), super::super::ZERO);
         let version = Record::VERSION;
         Record { version, id, peer, owner, readers, workload: None, keytabs, specs: vec![], brought: None, term }
+    }
+
+    #[test]
+    fn what_the_caller_brought_is_told_apart_after_a_restart() {
+        let place = tempfile::tempdir().unwrap();
+        let account = Brought::Account { username: "svc-guard".into(), domain: "contoso.com".into() };
+        for brought in [account, Brought::Keys { key_id: "AKIDEXAMPLE".into() }] {
+            let kept = Record { brought: Some(brought.clone()), ..record() };
+            kept.save(place.path()).unwrap();
+            let records = Record::load_all(place.path()).unwrap();
+            assert_eq!(records.first().unwrap().brought, Some(brought));
+            Record::remove(place.path(), &kept.id).unwrap();
+        }
     }
 
     #[test]

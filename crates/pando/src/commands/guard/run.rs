@@ -33,6 +33,7 @@ pub async fn run(args: GuardRun) -> Result<ExitCode, Failed> {
         None => None,
     };
     let scraped = scrape.as_ref().map(TcpListener::local_addr).transpose()?;
+    let aws = plugins::callers_aws(args.plugins.as_deref())?;
     announce(
         args.ready_file.as_deref(),
         &serde_json::json!({
@@ -62,7 +63,7 @@ pub async fn run(args: GuardRun) -> Result<ExitCode, Failed> {
                 None => Ok(()),
             }
         };
-        tokio::try_join!(guardd::serve(listener, leases.clone(), access, stop), kubelet)
+        tokio::try_join!(guardd::serve(listener, leases.clone(), access, aws, stop), kubelet)
     };
     tokio::select! {
         served = serving => drop(served?),
