@@ -110,6 +110,9 @@ fn leases_outlive_the_guard_and_nothing_is_left_of_what_was_not_finished() {
     assert_eq!(std::fs::read_dir(&records).expect("it is there").count(), 1);
     with_identity(&domain, "klist", &folder).ok().says("webapp01$@CONTOSO.COM");
     guard.ask("release").arg(&kept).ok();
+    let audit = guard.audit();
+    let ends: Vec<_> = audit.iter().filter(|line| line["outcome"] == "released").map(|line| &line["lease"]).collect();
+    assert_eq!(ends, [released.as_str(), kept.as_str()]);
     assert_eq!(std::fs::read_dir(&krb).expect("it is there").count(), 0);
     assert_eq!(std::fs::read_dir(&records).expect("it is there").count(), 0);
 }

@@ -13,6 +13,11 @@ pub trait Observer: Send + Sync {
     /// A fetch has ended.
     fn fetched(&self, fetch: &Fetch<'_>);
 
+    /// A lease has ended, and its files are gone.
+    fn released(&self, lease: &str, by: &Peer) {
+        tracing::info!(lease, %by, "lease released");
+    }
+
     /// Somebody asked for a lease, and nothing was fetched for it.
     fn refused(&self, asked_by: &Peer, why: &LeaseError) {
         tracing::warn!(%asked_by, %why, "no lease was made");

@@ -47,6 +47,16 @@ struct Refused<'a> {
     error: String,
 }
 
+/// The end of a lease.
+#[derive(Serialize)]
+struct Released<'a> {
+    time: String,
+    occasion: &'static str,
+    lease: &'a str,
+    asked_by: String,
+    outcome: &'static str,
+}
+
 /// Somebody whose request came to no fetch.
 #[derive(Serialize)]
 struct TurnedAway {
@@ -103,6 +113,11 @@ impl AuditFile {
     pub(crate) fn refused(&self, workload: &Workload, credspec: &str, why: &dyn std::fmt::Display, now: FileTime) {
         let (time, error) = (now.generalized(), why.to_string());
         self.append(&Refused { time, occasion: "begin", workload, credspec, outcome: "refused", error });
+    }
+
+    pub(crate) fn released(&self, lease: &str, by: &Peer, now: FileTime) {
+        let (time, asked_by) = (now.generalized(), by.to_string());
+        self.append(&Released { time, occasion: "release", lease, asked_by, outcome: "released" });
     }
 
     pub(crate) fn turned_away(&self, asked_by: &Peer, why: &LeaseError, now: FileTime) {

@@ -95,7 +95,8 @@ impl Metrics {
         self.held.set(count(&|_| true));
         self.failing.set(count(&|standing| standing.failures > 0));
         self.expired.set(count(&|standing| !standing.is_alive(now)));
-        let soonest = standings.iter().map(|standing| standing.term.end.since(now)).min();
+        let renewed = standings.iter().filter(|standing| standing.alone);
+        let soonest = renewed.map(|standing| standing.term.end.since(now)).min();
         self.soonest.set(soonest.as_ref().map_or(f64::NAN, Duration::as_secs_f64));
         let mut text = String::new();
         // Writing to a text cannot fail.

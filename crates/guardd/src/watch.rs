@@ -41,6 +41,13 @@ impl Observer for Watch {
         }
     }
 
+    fn released(&self, lease: &str, by: &Peer) {
+        Logged.released(lease, by);
+        if let Some(audit) = &self.audit {
+            audit.released(lease, by, self.clock.now());
+        }
+    }
+
     fn refused(&self, asked_by: &Peer, why: &LeaseError) {
         Logged.refused(asked_by, why);
         self.metrics.refused();

@@ -16,6 +16,8 @@ pub struct Standing {
     pub failures: u32,
     /// What the last one said.
     pub error: Option<String>,
+    /// Whether renewing it is the guard's own affair: else whoever asked brings credentials for it.
+    pub alone: bool,
 }
 
 impl Standing {
@@ -79,7 +81,8 @@ impl Keeper {
             (self.save)(self.lease.term());
         }
         let error = renewed.as_ref().err().map(ToString::to_string);
-        self.standing.send_replace(Standing { term: self.lease.term(), failures: self.lease.failures(), error });
+        let (term, failures) = (self.lease.term(), self.lease.failures());
+        self.standing.send_modify(|standing| *standing = Standing { term, failures, error, alone: standing.alone });
         renewed
     }
 }

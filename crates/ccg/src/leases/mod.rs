@@ -356,7 +356,8 @@ impl Leases {
     fn hold(&self, record: Record, members: Vec<Member>, lease: Lease, unserved: Option<String>) {
         let (commands, receiver) = mpsc::channel(4);
         let (failures, error) = (u32::from(unserved.is_some()), unserved.clone());
-        let (sender, standing) = watch::channel(Standing { term: record.term, failures, error });
+        let (sender, standing) =
+            watch::channel(Standing { term: record.term, failures, error, alone: record.brought.is_none() });
         let keeper = Keeper {
             lease,
             alone: record.brought.is_none() && unserved.is_none(),
@@ -453,7 +454,7 @@ impl Leases {
             self.hold(record, members, lease, unserved);
             return Err(error.into());
         }
-        tracing::info!(lease = %id, by = %peer, "lease released");
+        self.inner.observer.released(id.as_str(), peer);
         Ok(accounts(&members).map(|account| folder.account(account)).collect())
     }
 

@@ -29,7 +29,7 @@ fn root() -> Peer {
 }
 
 /// What a guard left that held a lease in this domain for some hours to come.
-fn left_behind(place: &tempfile::TempDir, domain: &str) -> (LeaseId, PathBuf) {
+fn left_behind(place: &tempfile::TempDir, domain: &str, brought: Option<Brought>) -> (LeaseId, PathBuf) {
     drop(resume(place, domain));
     let (id, now) = (LeaseId::random(&SystemRandom), SystemClock.now());
     let hours = |count: u64| now.saturating_add(std::time::Duration::from_secs(3600 * count));
@@ -46,7 +46,7 @@ fn left_behind(place: &tempfile::TempDir, domain: &str) -> (LeaseId, PathBuf) {
         workload: None,
         keytabs: Keytabs::default(),
         specs: vec![spec(domain)],
-        brought: None,
+        brought,
         term,
     };
     record.save(&places(place).records).unwrap();
@@ -56,7 +56,7 @@ fn left_behind(place: &tempfile::TempDir, domain: &str) -> (LeaseId, PathBuf) {
 #[tokio::test]
 async fn a_domain_that_is_forgotten_at_a_restart_costs_no_container_its_identity() {
     let place = tempfile::tempdir().unwrap();
-    let (id, ccache) = left_behind(&place, "contoso.com");
+    let (id, ccache) = left_behind(&place, "contoso.com", None);
     let leases = resume(&place, "fabrikam.test");
     let listed = leases.list(&root());
     let [lease] = &listed[..] else { panic!("{listed:?}") };
@@ -74,4 +74,15 @@ async fn a_domain_that_is_forgotten_at_a_restart_costs_no_container_its_identity
     leases.release(&root(), &id).await.unwrap();
     assert!(!ccache.exists() && leases.list(&root()).is_empty());
     assert_eq!(std::fs::read_dir(places(&place).records).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_lease_that_its_caller_renews_is_not_the_guards_to_renew() {
+    let place = tempfile::tempdir().unwrap();
+    let brought = Brought { username: "svc-guard".into(), domain: "contoso.com".into() };
+    left_behind(&place, "contoso.com", Some(brought));
+    left_behind(&place, "contoso.com", None);
+    let mut alone: Vec<_> = resume(&place, "contoso.com").standings().iter().map(|standing| standing.alone).collect();
+    alone.sort_unstable();
+    assert_eq!(alone, [false, true]);
 }
