@@ -80,6 +80,16 @@ impl Azure {
         format!("ObjectId={object_id};SecretUri={}/secrets/{secret}", self.vault_url())
     }
 
+    /// Where the metadata service is.
+    pub fn metadata_service(&self) -> String {
+        format!("http://127.0.0.1:{}", self.imds)
+    }
+
+    /// The vault's authority.
+    pub fn ca(&self) -> &Path {
+        &self.ca
+    }
+
     /// What `--plugins` must say for the guard to use it.
     pub fn plugins(&self) -> String {
         format!(

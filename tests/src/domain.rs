@@ -79,6 +79,11 @@ impl Domain {
         self.folder.path().join(name)
     }
 
+    /// The domain's own temporary folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// The certificate that its TLS certificates hang from.
     pub fn ca(&self) -> &Path {
         &self.ca

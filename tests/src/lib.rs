@@ -42,4 +42,4 @@ pub use openbao::OpenBao;
 pub use people::{ADMIN_PASSWORD, ALICE_PASSWORD, BASE, BOB_PASSWORD, GUARD_PASSWORD, MALLORY_PASSWORD, unicode_pwd};
 pub use samba::{FABRIKAM, FABRIKAM_DC, Samba};
 pub use tool::{Finished, Tool};
-pub use wine::{Wine, windows_program};
+pub use wine::{Held, Wine, windows_program};

@@ -2,9 +2,11 @@
 //!
 //! Wine is made ready once for each build folder, and copied for each test: what is large there is linked, not copied.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
 use tempfile::TempDir;
@@ -80,6 +82,19 @@ impl Wine {
         self.run(format!(r"C:\pando\{file}"))
     }
 
+    /// Starts a program that prints a line and then waits for one.
+    pub fn hold(&self, tool: Tool) -> Held {
+        let mut command = tool.into_command();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().expect("the program can be started");
+        let mut out = process.stdout.take().expect("it is piped");
+        let (mut said, mut byte) = (Vec::new(), [0]);
+        while !said.ends_with(b"\n") && out.read(&mut byte).expect("it says something") == 1 {
+            said.extend(byte);
+        }
+        Held { process, said: String::from_utf8(said).expect("it says text"), rest: out }
+    }
+
     fn environment(&self, tool: Tool) -> Tool {
         environment(tool, self.prefix.path())
     }
@@ -89,6 +104,51 @@ impl Drop for Wine {
     fn drop(&mut self) {
         self.environment(Tool::new("wineserver")).arg("-k").run();
         self.environment(Tool::new("wineserver")).arg("-w").run();
+    }
+}
+
+/// A program that has said what it had to say, and waits to be let go.
+pub struct Held {
+    process: Child,
+    said: String,
+    rest: ChildStdout,
+}
+
+impl Held {
+    /// The line that it has printed.
+    pub fn said(&self) -> &str {
+        &self.said
+    }
+
+    /// In how many places of its memory `text` is, as UTF-8 or as UTF-16.
+    pub fn memory_with(&self, text: &str) -> usize {
+        let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let process = PathBuf::from(format!("/proc/{}", self.process.id()));
+        let memory = File::open(process.join("mem")).expect("a child's memory can be read");
+        let maps = fs::read_to_string(process.join("maps")).expect("its map can be read");
+        let mut found = 0;
+        for line in maps.lines().filter(|line| line.contains(" rw")) {
+            let range = line.split(' ').next().and_then(|range| range.split_once('-')).expect("a range");
+            let [start, end] = [range.0, range.1].map(|address| u64::from_str_radix(address, 16).expect("an address"));
+            let mut bytes = vec![0; usize::try_from(end - start).expect("it fits")];
+            // What is reserved and not there cannot be read, and holds nothing.
+            if memory.read_exact_at(&mut bytes, start).is_ok() {
+                for needle in [text.as_bytes(), &wide] {
+                    found += bytes.windows(needle.len()).filter(|window| *window == needle).count();
+                }
+            }
+        }
+        found
+    }
+
+    /// Lets it go, and gives what it had printed on either stream.
+    pub fn end(mut self) -> String {
+        drop(self.process.stdin.take());
+        let mut errors = String::new();
+        self.process.stderr.take().expect("it is piped").read_to_string(&mut errors).expect("it says text");
+        self.rest.read_to_string(&mut self.said).expect("it says text");
+        self.process.wait().expect("it ends");
+        self.said + &errors
     }
 }
 

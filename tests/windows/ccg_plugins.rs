@@ -1,9 +1,251 @@
-//! The plugins' DLLs, called by another program as Windows calls them.
+//! The plugins' DLLs, called by another program as Windows' guard calls them: by COM, from many threads, with whatever a credential spec
+//! may say, with their servers there, gone, or silent.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "only tests here; failing is their job"
+)]
 
-use pando_tests::Wine;
+use std::fs;
+use std::net::TcpListener;
+
+use pando_tests::azure::{AUDIENCE, Azure, IDENTITY, STRANGER};
+use pando_tests::chain::{AccountProvider, NAMESPACE, SECRET, write_secret};
+use pando_tests::{Domain, Finished, GUARD_PASSWORD, Tool, Wine};
+use serde_json::Value;
+
+const OK: &str = "0x00000000";
+const E_INVALIDARG: &str = "0x80070057";
+const E_ACCESSDENIED: &str = "0x80070005";
+const E_FAIL: &str = "0x80004005";
+const E_NOT_VALID_STATE: &str = "0x8007139F";
+const CLASS_NOT_REGISTERED: &str = "0x80040154";
+
+/// A domain with an account provider on this computer, and the plugin on the other one, which sees the provider's folder.
+fn kubernetes_node() -> (Domain, AccountProvider, Wine) {
+    let (domain, computer) = (Domain::start(), Wine::start());
+    let provider = AccountProvider::start(&domain);
+    computer.link("var/lib/rancher/gmsa", &domain.path("host"));
+    register(&computer, "CCGRKC.dll");
+    (domain, provider, computer)
+}
+
+fn register(computer: &Wine, dll: &str) {
+    computer.put(dll);
+    computer.run("regsvr32").args(["/s", &format!(r"C:\pando\{dll}")]).ok();
+}
+
+fn host(computer: &Wine, plugin: &str, inputs: &[&str]) -> Tool {
+    let tool = computer.program("ccg-host.exe").args(["--json", "--plugin", plugin]);
+    inputs.iter().fold(tool, |tool, input| tool.args(["--input", input]))
+}
+
+fn document(finished: &Finished) -> Value {
+    serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("it is JSON ({error}): {finished}"))
+}
+
+/// The one result of a call that may fail.
+fn result(computer: &Wine, plugin: &str, input: &str) -> Value {
+    let document = document(&host(computer, plugin, &[input]).run().never_says(GUARD_PASSWORD));
+    assert_eq!(document["results"].as_array().map(Vec::len), Some(1), "{document}");
+    document["results"][0].clone()
+}
+
+fn input(secret: &str) -> String {
+    format!("{NAMESPACE}:{secret}")
+}
 
 #[test]
-fn the_host_starts() {
-    let computer = Wine::start();
-    computer.program("ccg-host.exe").ok();
+fn a_registered_plugin_gives_the_account_and_an_unregistered_one_is_gone() {
+    let (_domain, _provider, computer) = kubernetes_node();
+    let found = result(&computer, "rkc", &input(SECRET));
+    assert_eq!((&found["hresult"], &found["domain"]), (&OK.into(), &"contoso.com".into()), "{found}");
+    assert_eq!((&found["username"], &found["password_length"]), (&"svc-guard".into(), &GUARD_PASSWORD.len().into()));
+    let shown =
+        host(&computer, "{E4781092-F116-4B79-B55E-28EB6A224E26}", &[&input(SECRET)]).arg("--show-password").ok();
+    assert_eq!(document(&shown)["results"][0]["password"], GUARD_PASSWORD);
+
+    let apart = host(&computer, "rkc", &[&input(SECRET)]).arg("--surrogate").run();
+    println!("{apart}");
+
+    let key = |key: &str| computer.run("reg").args(["query", &format!(r"HKLM\{key}"), "/s"]);
+    key(&ccg_classes::RKC.class_key()).ok().says("Both").says(ccg_classes::RKC.app_id).says(r"C:\pando\CCGRKC.dll");
+    key(&ccg_classes::RKC.application_key())
+        .ok()
+        .says("DllSurrogate")
+        .says("LaunchPermission")
+        .says("AccessPermission");
+    key(&ccg_classes::RKC.event_source_key()).ok().says("EventMessageFile");
+
+    computer.run("regsvr32").args(["/s", "/u", r"C:\pando\CCGRKC.dll"]).ok();
+    for gone in [ccg_classes::RKC.class_key(), ccg_classes::RKC.application_key(), ccg_classes::RKC.event_source_key()]
+    {
+        key(&gone).fails(1);
+    }
+    let refused = host(&computer, "rkc", &[&input(SECRET)]).fails(1);
+    assert_eq!(document(&refused)["error"]["hresult"], CLASS_NOT_REGISTERED);
+}
+
+#[test]
+fn a_dll_lets_itself_be_unloaded_when_nobody_uses_it() {
+    let (_domain, _provider, computer) = kubernetes_node();
+    let called = host(&computer, "rkc", &[&input(SECRET)]).args(["--dll", r"C:\pando\CCGRKC.dll"]).ok();
+    assert_eq!(document(&called)["unloaded"], true);
+}
+
+#[test]
+fn eight_threads_at_once_get_what_each_asked_for_and_nothing_is_left_behind() {
+    let (domain, _provider, computer) = kubernetes_node();
+    let secrets: Vec<_> = (0..4).map(|n| format!("secret-{n}")).collect();
+    for secret in &secrets {
+        write_secret(&domain, secret, &format!("user-of-{secret}"), &format!("password of {secret}"), "contoso.com");
+    }
+    let inputs: Vec<_> = secrets.iter().map(|secret| input(secret)).collect();
+    let inputs: Vec<_> = inputs.iter().map(String::as_str).collect();
+    let called =
+        host(&computer, "rkc", &inputs).args(["--threads=8", "--repeat=40", "--fresh", "--show-password"]).ok();
+    let document = document(&called);
+    let results = document["results"].as_array().expect("there are results");
+    assert_eq!(results.len(), secrets.len(), "one outcome for each input: {document}");
+    for (found, secret) in results.iter().zip(&secrets) {
+        assert_eq!(found["username"], format!("user-of-{secret}"), "{document}");
+        assert_eq!(found["password"], format!("password of {secret}"), "{document}");
+    }
+    let [halfway, after] = [1, 2].map(|at| document["process"][at]["handles"].as_u64().expect("a number"));
+    assert!(halfway > 0 && after <= halfway, "handles grow: {document}");
+}
+
+#[test]
+fn what_a_credential_spec_must_not_say_is_refused_before_anything_is_opened() {
+    let (_domain, _provider, computer) = kubernetes_node();
+    for wrong in [
+        "",
+        ":",
+        "x",
+        "a:b:c",
+        r"..\..:webapp-creds",
+        "../..:webapp-creds",
+        r"C:\:x",
+        r"\\evil.example\share:x",
+        "con.:x y",
+        "contoso.com:gmsaccg:hunter2",
+        "cattle-windows-gmsa-system:webapp-creds?x=y",
+        "ünïcode:secret",
+    ] {
+        let found = result(&computer, "rkc", wrong);
+        assert_eq!(found["hresult"], E_INVALIDARG, "{wrong}: {found}");
+    }
+    assert_eq!(result(&computer, "rkc", &"a".repeat(20_000))["hresult"], E_INVALIDARG);
+    for (absent, code) in [(input("no-such-secret"), E_FAIL), ("another-namespace:x".to_owned(), E_FAIL)] {
+        assert_eq!(result(&computer, "rkc", &absent)["hresult"], code, "{absent}");
+    }
+}
+
+#[test]
+fn a_provider_that_is_gone_or_silent_costs_a_bounded_time_and_is_named_in_the_event_log() {
+    let (domain, provider, computer) = kubernetes_node();
+    // What a provider that was killed leaves behind.
+    drop(provider);
+    let port = domain.path("host").join(NAMESPACE).join("port.txt");
+    let events = |input: &str| host(&computer, "rkc", &[input]).env("WINEDEBUG", "-all,+eventlog").fails(1);
+    let events = |input: &str| events(input).says(E_FAIL).never_says(GUARD_PASSWORD);
+    events(&input(SECRET)).says("eventlog:ReportEventW").says("does not answer at localhost:");
+
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    fs::write(&port, silent.local_addr().expect("a port").port().to_string()).expect("the port can be written");
+    events(&input(SECRET)).says("did not answer within 5 s");
+}
+
+#[test]
+fn no_password_is_in_the_event_log_or_in_the_process_after_a_call() {
+    let (domain, _provider, computer) = kubernetes_node();
+    let password = "wiped after use 7c1f\"\\x";
+    write_secret(&domain, SECRET, "svc-guard", password, "contoso.com");
+    let settings = format!(r"HKLM\{}", ccg_classes::RKC.settings_key());
+    computer.run("reg").args(["add", &settings, "/v", "LogSuccess", "/t", "REG_DWORD", "/d", "1", "/f"]).ok();
+    let call = || host(&computer, "rkc", &[&input(SECRET)]).args(["--threads=2", "--repeat=3", "--wait"]);
+    let marker = "7c1f\"\\x";
+
+    let called = computer.hold(call().env("WINEDEBUG", "-all,+eventlog"));
+    assert!(called.said().contains(OK), "{}", called.said());
+    assert_eq!(called.memory_with(marker), 0, "the password is still in the process");
+    let log = called.end();
+    assert!(log.contains("svc-guard") && !log.contains("7c1f"), "{log}");
+
+    // The same search finds what is there.
+    let shown = computer.hold(call().arg("--show-password"));
+    assert!(shown.memory_with(marker) > 0);
+    shown.end();
+}
+
+#[test]
+fn the_vaults_plugin_asks_only_whom_an_administrator_has_declared() {
+    let (domain, computer) = (Domain::start(), Wine::start());
+    let azure = Azure::start(domain.folder());
+    azure.store("reader", &format!("contoso.com\\svc-guard:{GUARD_PASSWORD}"));
+    register(&computer, "CCGAKVPlugin.dll");
+    azure.requests();
+    let reader = azure.input(IDENTITY, "reader");
+    assert_eq!(result(&computer, "akv", &reader)["hresult"], E_INVALIDARG, "nobody has declared that vault");
+    assert!(azure.requests().is_empty(), "and nobody was asked");
+
+    let settings = format!(r"HKLM\{}", ccg_classes::AKV.settings_key());
+    let vault = format!(r"{settings}\Vaults\{}", azure.vault_url().trim_start_matches("https://"));
+    let set = |key: &str, name: &str, kind: &str, value: &str| {
+        computer.run("reg").args(["add", key, "/v", name, "/t", kind, "/d", value, "/f"]).ok();
+    };
+    set(&settings, "MetadataService", "REG_SZ", &azure.metadata_service());
+    set(&vault, "Audience", "REG_SZ", AUDIENCE);
+    let ca = fs::read_to_string(azure.ca()).expect("the certificate can be read");
+    set(&vault, "Ca", "REG_MULTI_SZ", &ca.lines().collect::<Vec<_>>().join(r"\0"));
+
+    let found = result(&computer, "akv", &reader);
+    assert_eq!((&found["hresult"], &found["username"]), (&OK.into(), &"svc-guard".into()), "{found}");
+    for (input, code) in [
+        (azure.input(STRANGER, "reader"), E_ACCESSDENIED),
+        (azure.input("11111111-2222-3333-4444-555555555555", "reader"), E_INVALIDARG),
+        (azure.input(IDENTITY, "no-such-secret"), E_FAIL),
+        (format!("ObjectId={IDENTITY}"), E_NOT_VALID_STATE),
+        (format!("ObjectId={IDENTITY};SecretUri=http://localhost/secrets/reader"), E_INVALIDARG),
+        (format!("ObjectId={IDENTITY};SecretUri=https://localhost/secrets/reader"), E_INVALIDARG),
+    ] {
+        assert_eq!(result(&computer, "akv", &input)["hresult"], code, "{input}");
+    }
+    // A misspelt setting is no setting that is passed over.
+    set(&settings, "MetadataServise", "REG_SZ", "http://127.0.0.1:1");
+    assert_eq!(result(&computer, "akv", &reader)["hresult"], E_NOT_VALID_STATE);
+}
+
+#[test]
+fn the_dlls_are_small_and_need_nothing_that_windows_does_not_have() {
+    const LARGEST: u64 = 1_572_864;
+    const SYSTEM: [&str; 14] = [
+        "advapi32.dll",
+        "api-ms-win-core-synch-l1-2-0.dll",
+        "bcrypt.dll",
+        "bcryptprimitives.dll",
+        "combase.dll",
+        "crypt32.dll",
+        "kernel32.dll",
+        "msvcrt.dll",
+        "ntdll.dll",
+        "ole32.dll",
+        "oleaut32.dll",
+        "shell32.dll",
+        "userenv.dll",
+        "ws2_32.dll",
+    ];
+    for class in ccg_classes::ALL {
+        let dll = pando_tests::windows_program(class.dll);
+        let size = fs::metadata(&dll).expect("it is there").len();
+        assert!(size < LARGEST, "{} has {size} bytes", class.dll);
+        let listed = Tool::new("x86_64-w64-mingw32-objdump").arg("-p").arg(&dll).ok();
+        let needs = listed.stdout.lines().filter_map(|line| line.trim().strip_prefix("DLL Name: "));
+        let foreign: Vec<_> = needs.filter(|name| !SYSTEM.contains(&name.to_ascii_lowercase().as_str())).collect();
+        assert!(foreign.is_empty(), "{} needs {foreign:?}", class.dll);
+        for export in ["DllGetClassObject", "DllCanUnloadNow", "DllRegisterServer", "DllUnregisterServer"] {
+            assert!(listed.stdout.contains(export), "{} exports {export}", class.dll);
+        }
+    }
 }

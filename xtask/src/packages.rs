@@ -53,7 +53,7 @@ pub const FOR_BENCHMARKS: &[Package] = &[
     Package { name: "strace", probe: Probe::Program("strace") },
 ];
 
-/// What the programs for Windows are built with and tried by. Wine is no Windows: docs/windows.md says what is not tried.
+/// What the programs for Windows are built with and tried by. Wine is no Windows: docs/windows-plugins.md says what is not tried.
 pub const FOR_WINDOWS: &[Package] = &[
     Package { name: "gcc-mingw-w64-x86-64", probe: Probe::Program("x86_64-w64-mingw32-gcc") },
     Package { name: "wine", probe: Probe::Program("wine") },

@@ -44,6 +44,24 @@ pub(crate) fn https(roots: &Roots) -> Result<Agent, pki::Error> {
     Ok(agent(Some(tls)))
 }
 
+/// Asks servers whose certificates this computer trusts.
+#[cfg(not(windows))]
+pub(crate) fn https_as_this_computer_trusts() -> Result<Agent, pki::Error> {
+    https(&Roots::system()?)
+}
+
+/// Asks servers whose certificates this computer trusts. Windows has no complete list of authorities: it fetches one when a certificate of
+/// its is met for the first time, so Windows itself is asked about the certificate.
+#[cfg(windows)]
+#[allow(clippy::unnecessary_wraps, reason = "other systems have a list, which may be missing")]
+pub(crate) fn https_as_this_computer_trusts() -> Result<Agent, pki::Error> {
+    let tls = TlsConfig::builder()
+        .root_certs(RootCerts::PlatformVerifier)
+        .unversioned_rustls_crypto_provider(pki::provider())
+        .build();
+    Ok(agent(Some(tls)))
+}
+
 /// Asks a server on this machine or beside it, in the clear.
 pub(crate) fn plain() -> Agent {
     agent(None)

@@ -1,2 +1,44 @@
-//! CCGAKVPlugin.dll.
-#![allow(non_snake_case, reason = "the file's name is what credential specs' hosts know")]
+//! CCGAKVPlugin.dll: the plugin of Azure Key Vault, as Windows' Container Credential Guard loads it.
+#![cfg(windows)]
+#![allow(non_snake_case, reason = "the file's name is what Windows and its users know")]
+#![allow(unsafe_code, reason = "functions are exported by name")]
+
+use ccg_com::{Server, Settings, SettingsError};
+use plugins::{Akv, Plugin, TrustedVault, WindowsCodes};
+
+ccg_com::server!(Server {
+    class: ccg_classes::AKV,
+    plugin,
+    fault_event: WindowsCodes::AKV_NO_INPUT.event,
+    success_event: WindowsCodes::AKV_FINISHED,
+});
+
+/// Azure's own clouds, and what the operator has declared beside them.
+fn plugin(settings: &Settings) -> Result<Box<dyn Plugin>, SettingsError> {
+    const METADATA_SERVICE: &str = "MetadataService";
+    const VAULTS: &str = "Vaults";
+    settings.only(&[METADATA_SERVICE], &[VAULTS])?;
+    let mut akv = Akv::new();
+    if let Some(url) = settings.text(METADATA_SERVICE)? {
+        akv = akv.with_metadata_service(&url).map_err(|error| settings.error(METADATA_SERVICE, error))?;
+    }
+    for (host, vault) in settings.each(VAULTS)? {
+        akv = akv.with_vault(trusted(&host, &vault)?);
+    }
+    Ok(Box::new(akv))
+}
+
+fn trusted(host: &str, settings: &Settings) -> Result<TrustedVault, SettingsError> {
+    const AUDIENCE: &str = "Audience";
+    const CA: &str = "Ca";
+    settings.only(&[AUDIENCE, CA], &[])?;
+    let mut vault = TrustedVault::new(host).map_err(|error| settings.error("", error))?;
+    if let Some(audience) = settings.text(AUDIENCE)? {
+        vault = vault.with_audience(&audience).map_err(|error| settings.error(AUDIENCE, error))?;
+    }
+    if let Some(pem) = settings.text(CA)? {
+        let roots = pki::Roots::from_pem(pem.as_bytes());
+        vault = vault.with_roots(roots.map_err(|error| settings.error(CA, error))?);
+    }
+    Ok(vault)
+}

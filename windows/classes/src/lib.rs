@@ -3,6 +3,8 @@
 //! Only names. Microsoft, "ICcgDomainAuthCredentials" and "Registering a CCG plug-in"; classes, applications and file names are those of
 //! Rancher's plugin and of Microsoft's for Azure Key Vault, so that credential specs that name them keep working.
 
+mod events;
+
 /// A COM class that the guard may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Class {
@@ -18,6 +20,8 @@ pub struct Class {
     pub dll: &'static str,
     /// Under what source it writes into the event log [`EVENT_LOG`].
     pub event_source: &'static str,
+    /// Its events by number: the sentence of each, in which `%1` stands for what happened.
+    pub events: &'static [(u32, &'static str)],
 }
 
 /// The plugin of Kubernetes clusters. Rancher's is an application of COM+, and has no `AppID` to take over.
@@ -28,6 +32,7 @@ pub const RKC: Class = Class {
     app_id: "{D3A6C1F4-7B0E-4E5B-9C58-2F1B6A0D7E93}",
     dll: "CCGRKC.dll",
     event_source: "RanchergMSACredentialProvider",
+    events: events::RKC,
 };
 
 /// The plugin of Azure Key Vault.
@@ -38,6 +43,7 @@ pub const AKV: Class = Class {
     app_id: "{557110E1-88BC-4583-8281-6AAC6F708584}",
     dll: "CCGAKVPlugin.dll",
     event_source: "Microsoft-AKSGMSAPlugin",
+    events: events::AKV,
 };
 
 /// All of them.
@@ -56,6 +62,11 @@ pub const COM_CLASSES: &str = r"SYSTEM\CurrentControlSet\Control\CCG\COMClasses"
 pub const CLASSES: &str = r"SOFTWARE\Classes";
 /// Who may start the surrogate and call it: SYSTEM and services, on this computer. Both permissions of the `AppID`, as SDDL.
 pub const PERMISSIONS: &str = "O:BAG:BAD:(A;;0x0b;;;SY)(A;;0x0b;;;SU)";
+/// The same as the registry has it.
+#[rustfmt::skip]
+pub const PERMISSIONS_BYTES: [u8; 100] = [
+    0x01, 0x00, 0x04, 0x80, 0x14, 0x00, 0x00, 0x00, 0x24, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x34, 0x00, 0x00, 0x00, 0x01, 0x02, 0x00, 0x00, 0x00, 0x00, 0x00, 0x05, 0x20, 0x00, 0x00, 0x00, 0x20, 0x02, 0x00, 0x00, 0x01, 0x02, 0x00, 0x00, 0x00, 0x00, 0x00, 0x05, 0x20, 0x00, 0x00, 0x00, 0x20, 0x02, 0x00, 0x00, 0x02, 0x00, 0x30, 0x00, 0x02, 0x00, 0x00, 0x00, 0x00, 0x00, 0x14, 0x00, 0x0b, 0x00, 0x00, 0x00, 0x01, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x05, 0x12, 0x00, 0x00, 0x00, 0x00, 0x00, 0x14, 0x00, 0x0b, 0x00, 0x00, 0x00, 0x01, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x05, 0x06, 0x00, 0x00, 0x00,
+];
 
 /// The log that the plugins write into.
 pub const EVENT_LOG: &str = "Application";
@@ -118,6 +129,13 @@ pub fn interface_key() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_permissions_are_those_that_their_text_says() {
+        let written = dtyp::sddl::parse(PERMISSIONS, &dtyp::Sid::NULL, &dtyp::Sid::NULL).unwrap();
+        let stored = dtyp::SecurityDescriptor::from_bytes(&PERMISSIONS_BYTES).unwrap();
+        assert_eq!(stored.to_bytes().unwrap(), written.to_bytes().unwrap());
+    }
 
     #[test]
     fn keys_are_where_windows_looks_for_them() {

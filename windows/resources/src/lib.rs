@@ -2,6 +2,7 @@
 //!
 //! Both are resources, which a resource compiler (mingw's `windres` or Microsoft's `rc`) turns into something that the linker takes.
 //! Microsoft, "VERSIONINFO resource", "MESSAGETABLEENTRY", "MESSAGE_RESOURCE_DATA".
+#![allow(clippy::print_stdout, reason = "a build script talks to cargo that way")]
 
 mod messages;
 

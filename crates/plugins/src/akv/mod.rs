@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use credspec::{AKV_CLSID, AkvInput, SecretUri};
 use dtyp::Guid;
-use pki::Roots;
 
 use crate::retry::Budget;
 use crate::{Hop, PasswordCredentials, Plugin, PluginError, http};
@@ -119,7 +118,7 @@ impl Akv {
         let unchecked = |source| AkvError::Roots { vault: vault.clone(), source };
         let agent = match trust.roots {
             Some(roots) => http::https(roots),
-            None => Roots::system().and_then(|roots| http::https(&roots)),
+            None => http::https_as_this_computer_trusts(),
         };
         let agent = agent.map_err(unchecked)?;
         let (mut budget, seconds) = (Budget::new(self.timeout, &*self.pause), self.timeout.as_secs());

@@ -1,0 +1,129 @@
+//! `ICcgDomainAuthCredentials`: the one method that the Container Credential Guard calls, from several threads at once.
+//!
+//! Microsoft, "ICcgDomainAuthCredentials::GetPasswordCredentials method (ccgplugins.h)".
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use plugins::{PasswordCredentials, PluginError};
+use secrecy::ExposeSecret;
+use windows::Win32::Foundation::{E_INVALIDARG, E_OUTOFMEMORY, E_POINTER, E_UNEXPECTED, ERROR_INVALID_STATE, S_OK};
+use windows_core::{HRESULT, IUnknown, IUnknown_Vtbl, PCWSTR, PWSTR, implement, interface};
+use zeroize::Zeroizing;
+
+use crate::event_log::{self, Kind};
+use crate::module::{self, Alive};
+use crate::out_text::OutText;
+use crate::{Server, Settings};
+
+/// More than any input has: what is longer is not read.
+const LONGEST_INPUT: usize = 16 << 10;
+
+/// As Windows declares it. The callee allocates the three texts by COM's allocator, and the caller frees them.
+#[interface("6ecda518-2010-4437-8bc3-46e752b7b172")]
+pub(crate) unsafe trait ICcgDomainAuthCredentials: IUnknown {
+    unsafe fn GetPasswordCredentials(
+        &self,
+        input: PCWSTR,
+        domain: *mut PWSTR,
+        username: *mut PWSTR,
+        password: *mut PWSTR,
+    ) -> HRESULT;
+}
+
+#[implement(ICcgDomainAuthCredentials)]
+pub(crate) struct Credentials {
+    server: &'static Server,
+    _alive: Alive,
+}
+
+impl Credentials {
+    pub(crate) fn new(server: &'static Server) -> Self {
+        Self { server, _alive: Alive::new() }
+    }
+}
+
+impl ICcgDomainAuthCredentials_Impl for Credentials_Impl {
+    unsafe fn GetPasswordCredentials(
+        &self,
+        input: PCWSTR,
+        domain: *mut PWSTR,
+        username: *mut PWSTR,
+        password: *mut PWSTR,
+    ) -> HRESULT {
+        let places = [domain, username, password];
+        // Those that are there are emptied even when another is not: no caller may free what it happened to have in them.
+        for place in places.into_iter().filter(|place| !place.is_null()) {
+            // SAFETY: it is not null, and the caller gives room for a pointer there.
+            unsafe { place.write(PWSTR::null()) };
+        }
+        if places.iter().any(|place| place.is_null()) {
+            return E_POINTER;
+        }
+        // SAFETY: the caller passes a text that ends, or null.
+        let Some(input) = (unsafe { read(input) }) else {
+            return refuse(self.server, E_INVALIDARG, "the plugin input is missing, longer than any, or not a text");
+        };
+        match catch_unwind(AssertUnwindSafe(|| answer(self.server, &input))) {
+            Ok(Ok(texts)) => {
+                for (place, text) in places.into_iter().zip(texts) {
+                    // SAFETY: none is null. From here on the text belongs to the caller.
+                    unsafe { place.write(text.into_raw()) };
+                }
+                S_OK
+            }
+            Ok(Err(hresult)) => hresult,
+            Err(_) => refuse(self.server, E_UNEXPECTED, "the plugin has a fault in its program; please report it"),
+        }
+    }
+}
+
+/// The domain, the user name and the password for an input; or what to return, of which the event log then tells more.
+fn answer(server: &Server, input: &str) -> Result<[OutText; 3], HRESULT> {
+    let settings = Settings::of(&server.class);
+    let plugin = settings.as_ref().map_err(ToString::to_string);
+    let plugin = plugin.and_then(|settings| (server.plugin)(settings).map_err(|error| error.to_string()));
+    let plugin = plugin.map_err(|what| refuse(server, HRESULT::from_win32(ERROR_INVALID_STATE.0), &what))?;
+    let credentials = plugin.get_password_credentials(input).map_err(|error| failed(server, &error))?;
+    let texts = texts(&credentials).ok_or_else(|| refuse(server, E_OUTOFMEMORY, "there is no memory left"))?;
+    if settings.is_ok_and(|settings| settings.logs_success()) {
+        let PasswordCredentials { domain, username, hop, .. } = &credentials;
+        let told =
+            format!("{domain}\\{username}\n\nFrom: {}\nHow: {}\nBy right of: {}", hop.to, hop.how, hop.authorised_by);
+        event_log::write(&server.class, Kind::Information, server.success_event, &told);
+    }
+    Ok(texts)
+}
+
+fn texts(credentials: &PasswordCredentials) -> Option<[OutText; 3]> {
+    let of = |text: &str| OutText::new(text);
+    Some([of(&credentials.domain)?, of(&credentials.username)?, of(credentials.password.expose_secret())?])
+}
+
+fn failed(server: &Server, error: &PluginError) -> HRESULT {
+    if matches!(error, PluginError::Akv(akv) if matches!(**akv, plugins::AkvError::Timeout { .. })) {
+        module::stay();
+    }
+    let codes = error.windows_codes();
+    event_log::write(&server.class, Kind::Error, codes.event, &error.to_string());
+    HRESULT(codes.hresult)
+}
+
+fn refuse(server: &Server, hresult: HRESULT, what: &str) -> HRESULT {
+    event_log::write(&server.class, Kind::Error, server.fault_event, what);
+    hresult
+}
+
+/// People have put passwords into inputs, so it is wiped like one.
+///
+/// # Safety
+/// `text` is null, or ends with a zero.
+unsafe fn read(text: PCWSTR) -> Option<Zeroizing<String>> {
+    if text.is_null() {
+        return None;
+    }
+    // SAFETY: it is read no further than to its end, or to the limit where that comes first.
+    let length = (0..=LONGEST_INPUT).find(|at| unsafe { text.0.add(*at).read() } == 0)?;
+    // SAFETY: so many units were just read.
+    let units = unsafe { std::slice::from_raw_parts(text.0, length) };
+    String::from_utf16(units).ok().map(Zeroizing::new)
+}

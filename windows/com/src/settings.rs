@@ -1,0 +1,100 @@
+//! What the operator decides about a plugin, in a key of the registry that only administrators write to.
+//!
+//! Read anew for each call. A value or key that is not known, or of the wrong type, is an error and not passed over: a misspelt restriction
+//! must not be none.
+
+use ccg_classes::Class;
+use windows_registry::{Key, LOCAL_MACHINE, Type};
+
+/// The settings of one plugin; without its key, the defaults.
+pub struct Settings {
+    key: Option<Key>,
+    path: String,
+}
+
+/// Why they cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error(r"the setting HKEY_LOCAL_MACHINE\{path} cannot be used: {what} (correct it; it needs no restart)")]
+pub struct SettingsError {
+    path: String,
+    what: String,
+}
+
+/// Whether successes are written into the event log too.
+const LOG_SUCCESS: &str = "LogSuccess";
+/// So many further keys are read, and no more.
+const MOST: usize = 64;
+
+impl Settings {
+    pub(crate) fn of(class: &Class) -> Result<Self, SettingsError> {
+        Self::open(class.settings_key())
+    }
+
+    fn open(path: String) -> Result<Self, SettingsError> {
+        const FILE_NOT_FOUND: i32 = 0x8007_0002_u32.cast_signed();
+        match LOCAL_MACHINE.open(&path) {
+            Ok(key) => Ok(Self { key: Some(key), path }),
+            Err(error) if error.code().0 == FILE_NOT_FOUND => Ok(Self { key: None, path }),
+            Err(error) => Err(SettingsError { path, what: error.message() }),
+        }
+    }
+
+    /// Fails when there are values or keys beside these.
+    ///
+    /// # Errors
+    /// [`SettingsError`], which names the first that is too many.
+    pub fn only(&self, values: &[&str], keys: &[&str]) -> Result<(), SettingsError> {
+        let Some(key) = &self.key else { return Ok(()) };
+        let known = |name: &str, known: &[&str]| known.iter().any(|one| one.eq_ignore_ascii_case(name));
+        let failed = |error: windows_core::Error| self.error("", error.message());
+        if let Some((name, _)) =
+            key.values().map_err(failed)?.find(|(name, _)| !known(name, values) && !known(name, &[LOG_SUCCESS]))
+        {
+            return Err(self.error(&name, "there is no value of that name"));
+        }
+        if let Some(name) = key.keys().map_err(failed)?.find(|name| !known(name, keys)) {
+            return Err(self.error(&name, "there is no key of that name"));
+        }
+        Ok(())
+    }
+
+    /// A text (`REG_SZ`, or the lines of `REG_MULTI_SZ`).
+    ///
+    /// # Errors
+    /// [`SettingsError`] when it is something else.
+    pub fn text(&self, name: &str) -> Result<Option<String>, SettingsError> {
+        let Some(key) = &self.key else { return Ok(None) };
+        let Ok(kind) = key.get_type(name) else { return Ok(None) };
+        let text = match kind {
+            Type::String => key.get_string(name),
+            Type::MultiString => key.get_multi_string(name).map(|lines| lines.join("\n")),
+            _ => return Err(self.error(name, "it is neither REG_SZ nor REG_MULTI_SZ")),
+        };
+        text.map(Some).map_err(|error| self.error(name, error.message()))
+    }
+
+    /// The keys in the key of that name: each one's name, and what is in it.
+    ///
+    /// # Errors
+    /// [`SettingsError`] when they cannot be read, or are too many.
+    pub fn each(&self, name: &str) -> Result<Vec<(String, Self)>, SettingsError> {
+        let list = Self::open(format!(r"{}\{name}", self.path))?;
+        let Some(key) = &list.key else { return Ok(Vec::new()) };
+        let names: Vec<_> = key.keys().map_err(|error| list.error("", error.message()))?.take(MOST + 1).collect();
+        if names.len() > MOST {
+            return Err(list.error("", format!("it has more than {MOST} keys")));
+        }
+        let open = |name: String| Ok((name.clone(), Self::open(format!(r"{}\{name}", list.path))?));
+        names.into_iter().map(open).collect()
+    }
+
+    /// An error about one of its values, or about all of it.
+    pub fn error(&self, name: &str, what: impl ToString) -> SettingsError {
+        let path = if name.is_empty() { self.path.clone() } else { format!(r"{}\{name}", self.path) };
+        SettingsError { path, what: what.to_string() }
+    }
+
+    pub(crate) fn logs_success(&self) -> bool {
+        self.key.as_ref().is_some_and(|key| key.get_u32(LOG_SUCCESS).is_ok_and(|value| value != 0))
+    }
+}
