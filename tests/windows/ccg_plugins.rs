@@ -66,8 +66,8 @@ fn a_registered_plugin_gives_the_account_and_an_unregistered_one_is_gone() {
         host(&computer, "{E4781092-F116-4B79-B55E-28EB6A224E26}", &[&input(SECRET)]).arg("--show-password").ok();
     assert_eq!(document(&shown)["results"][0]["password"], GUARD_PASSWORD);
 
-    let apart = host(&computer, "rkc", &[&input(SECRET)]).arg("--surrogate").run();
-    println!("{apart}");
+    // Wine 8 has no surrogate to start: what is registered for it is checked below, and no more than that.
+    host(&computer, "rkc", &[&input(SECRET)]).arg("--surrogate").fails(1).says("0x80070002");
 
     let key = |key: &str| computer.run("reg").args(["query", &format!(r"HKLM\{key}"), "/s"]);
     key(&ccg_classes::RKC.class_key()).ok().says("Both").says(ccg_classes::RKC.app_id).says(r"C:\pando\CCGRKC.dll");
