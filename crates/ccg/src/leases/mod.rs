@@ -408,9 +408,9 @@ impl Leases {
     /// Those that the caller may see to and that were made with such things, with their folders.
     fn brought_by(&self, peer: &Peer, is_such: impl Fn(&Brought) -> bool) -> Vec<(mpsc::Sender<Renew>, Vec<PathBuf>)> {
         let (held, place) = (self.held(), &self.inner.places.identities);
-        let such = held
-            .values()
-            .filter(|held| held.record.brought.as_ref().is_some_and(&is_such) && peer.may_see_to(&held.record.peer));
+        // Of a domain that is not served, nobody says where credentials may be shown.
+        let such = held.values().filter(|held| held.unserved.is_none() && peer.may_see_to(&held.record.peer));
+        let such = such.filter(|held| held.record.brought.as_ref().is_some_and(&is_such));
         let with_folders = such.map(|held| {
             let folder = place.join(held.record.id.as_str());
             (held.commands.clone(), accounts(&held.members).map(|account| folder.join(account)).collect())

@@ -76,11 +76,24 @@ async fn a_domain_that_is_forgotten_at_a_restart_costs_no_container_its_identity
     assert_eq!(std::fs::read_dir(places(&place).records).unwrap().count(), 0);
 }
 
+fn account() -> Brought {
+    Brought::Account { username: "svc-guard".into(), domain: "contoso.com".into() }
+}
+
+#[tokio::test]
+async fn what_a_caller_brings_is_not_shown_to_a_domain_that_is_not_served() {
+    let place = tempfile::tempdir().unwrap();
+    left_behind(&place, "contoso.com", Some(account()));
+    let leases = resume(&place, "fabrikam.test");
+    let (username, domain) = ("svc-guard".to_owned(), "contoso.com".to_owned());
+    let refused = leases.renew_with(&root(), Credentials { username, password: "hunter2".into(), domain }).await;
+    assert!(matches!(refused, Err(LeaseError::NothingToRenew { .. })), "{refused:?}");
+}
+
 #[tokio::test]
 async fn a_lease_that_its_caller_renews_is_not_the_guards_to_renew() {
     let place = tempfile::tempdir().unwrap();
-    let brought = Brought { username: "svc-guard".into(), domain: "contoso.com".into() };
-    left_behind(&place, "contoso.com", Some(brought));
+    left_behind(&place, "contoso.com", Some(account()));
     left_behind(&place, "contoso.com", None);
     let mut alone: Vec<_> = resume(&place, "contoso.com").standings().iter().map(|standing| standing.alone).collect();
     alone.sort_unstable();
