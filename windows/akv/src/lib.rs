@@ -1,6 +1,6 @@
 //! CCGAKVPlugin.dll: the plugin of Azure Key Vault, as Windows' Container Credential Guard loads it.
-#![cfg(windows)]
 #![allow(non_snake_case, reason = "the file's name is what Windows and its users know")]
+#![cfg(windows)]
 #![allow(unsafe_code, reason = "functions are exported by name")]
 
 use ccg_com::{Server, Settings, SettingsError};

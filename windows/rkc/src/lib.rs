@@ -1,6 +1,6 @@
 //! CCGRKC.dll: the plugin of Kubernetes clusters, as Windows' Container Credential Guard loads it.
-#![cfg(windows)]
 #![allow(non_snake_case, reason = "the file's name is what Windows and its users know")]
+#![cfg(windows)]
 #![allow(unsafe_code, reason = "functions are exported by name")]
 
 use std::path::Path;
