@@ -4,8 +4,8 @@
 //! the guard's own way to each gMSA whose spec names the Secret, and leaves what it saw in one `GMSAAccountReport`. The [`Controller`] reads
 //! no Secret and speaks to no domain; it puts reports and what kubelets say of their nodes together, and writes the statuses.
 //!
-//! In reading order: [`Report`], what an examiner says; [`conclude`](conclude::conclude), the status of one spec, a pure function;
-//! [`plan`](plan::plan), what is to be written, a pure function too; [`Controller`]; [`Examiner`].
+//! In reading order: [`Report`], what an examiner says; `conclude`, the status of one spec, a pure function;
+//! `plan`, what is to be written, a pure function too; [`Controller`]; [`Examiner`].
 
 mod conclude;
 mod controller;

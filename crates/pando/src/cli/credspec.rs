@@ -43,7 +43,7 @@ pub struct CredspecNew {
     /// (HashiCorp Vault, OpenBao), file (a folder on the host), or a plugin's GUID. None for hosts joined to the domain.
     #[arg(long, value_name = "PLUGIN", requires = "plugin_input")]
     pub plugin: Option<String>,
-    /// What the plugin is told: NAMESPACE:SECRET for rkc, ObjectId=GUID;SecretUri=URL for akv, MOUNT:PATH[:VERSION] for vault, a secret's
+    /// What the plugin is told: NAMESPACE:SECRET for rkc, ObjectId=GUID;SecretUri=URL for akv, MOUNT:PATH for vault, a secret's
     /// name for file.
     #[arg(long, value_name = "TEXT", requires = "plugin")]
     pub plugin_input: Option<String>,
