@@ -1,7 +1,7 @@
-//! The COM side of a CCG plugin: what Windows loads and calls, around a [`plugins::Plugin`] that knows nothing of it.
+//! The COM side of a CCG plugin: what Windows loads and calls, around a `plugins::Plugin` that knows nothing of it.
 //!
-//! A DLL is a [`Server`] and [`server!`], which exports the four functions that COM and `regsvr32` look for. In reading order: `entry` (those
-//! functions), `class_factory`, `credentials` (the one method that the guard calls), `out_text` (what it is answered with), `event_log`, `registration`, [`Settings`] (what the operator decides), `wiping_allocator`.
+//! A DLL is a `Server` and `server!`, which exports the four functions that COM and `regsvr32` look for. In reading order: `entry` (those
+//! functions), `class_factory`, `credentials` (the one method that the guard calls), `out_text` (what it is answered with), `event_log`, `registration`, `Settings` (what the operator decides), `wiping_allocator`.
 //!
 //! Three rules hold everywhere here. *Nothing unwinds into COM*: each function that COM calls catches panics and answers `E_UNEXPECTED`, so a
 //! fault costs one call and not the process, which also serves other containers. *Nothing is kept between calls* but the number of objects that

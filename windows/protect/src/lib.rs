@@ -1,6 +1,6 @@
 //! Who may read and write files, folders and registry keys on Windows.
 //!
-//! What is right is decided here as data ([`rights`]), on any system, and tested there. [`system`] is the little that asks Windows to do it,
+//! What is right is decided here as data ([`rights`]), on any system, and tested there. `system` is the little that asks Windows to do it,
 //! and the only unsafe code of it; it is there on Windows only. Not for anything that is inherited and need not be said: what has no
 //! secret takes the rights of its folder.
 //!
