@@ -138,6 +138,7 @@ fn a_gmsa_that_is_not_released_is_the_link() {
     let spec = credential_spec(&domain);
     let examined = examine(&domain, &spec);
     examined.breaks("the release of the gMSA's password", "did not release", "pando gmsa explain");
+    assert!(examined.with_state("holds").contains(&"the KDS root key"), "{examined:#?}");
     assert_eq!(examined.with_state("not-reached"), ["the gMSA's logon"]);
 }
 
@@ -153,6 +154,53 @@ fn a_spec_of_another_domain_is_the_link() {
     examine(&domain, &spec).breaks("the domain that the spec means", "Guid", "credspec new");
     std::fs::write(&spec, "{}").expect("it can be written");
     examine(&domain, &spec).breaks("the credential spec", "CmsPlugins", "credspec new");
+}
+
+/// `pando kds` as the domain's administrator: nobody else sees a root key.
+fn kds(domain: &Domain, arguments: &[&str]) -> String {
+    let password = domain.path("administrator-password");
+    std::fs::write(&password, pando_tests::ADMIN_PASSWORD).expect("the password file can be written");
+    let ldaps = format!("localhost:{}", domain.ports().ldaps.port());
+    let tool = domain.tool(pando().to_str().expect("a path")).arg("kds").args(arguments);
+    let tool = tool.args(["--user", "Administrator@contoso.com", "--ldaps", &ldaps]).arg("--ca").arg(domain.ca());
+    tool.arg("--password-file").arg(password).ok().stdout
+}
+
+fn root_key(domain: &Domain) -> String {
+    let keys: Value = serde_json::from_str(&kds(domain, &["list", "--json"])).expect("it is JSON");
+    keys.pointer("/0/id").and_then(Value::as_str).expect("there is one").to_owned()
+}
+
+#[test]
+fn the_root_key_that_is_used_is_named() {
+    let domain = Domain::start();
+    let _provider = AccountProvider::start(&domain);
+    let examined = examine(&domain, &credential_spec(&domain));
+    let link = examined.links.iter().find(|found| found.get("link").is_some_and(|link| link == "the KDS root key"));
+    let seen = link.and_then(|link| link.get("seen")?.as_str()).expect("it is seen");
+    assert!(examined.ok && seen.contains(&root_key(&domain)), "{examined:#?}");
+}
+
+#[test]
+fn a_root_key_that_is_gone_is_the_link() {
+    let domain = Domain::start();
+    let _provider = AccountProvider::start(&domain);
+    let (spec, key) = (credential_spec(&domain), root_key(&domain));
+    kds(&domain, &["retire", &key, "--force"]);
+    let examined = examine(&domain, &spec);
+    examined.breaks("the KDS root key", &key, "pando kds create");
+    let hidden = ["the release of the gMSA's password", "the gMSA's logon"];
+    assert_eq!(examined.with_state("not-reached"), hidden);
+}
+
+#[test]
+fn a_root_key_that_is_not_effective_yet_is_the_link_for_those_who_see_it() {
+    let domain = Domain::start();
+    let _provider = AccountProvider::start_with(&domain, "Administrator", pando_tests::ADMIN_PASSWORD);
+    let spec = credential_spec(&domain);
+    kds(&domain, &["retire", &root_key(&domain), "--force"]);
+    kds(&domain, &["create"]);
+    examine(&domain, &spec).breaks("the KDS root key", "no root key is effective yet", "wait until then");
 }
 
 /// The domain is a day ahead of this machine.

@@ -2,13 +2,15 @@
 
 use ccg::plugins::Rkc;
 use ccg::{Cause, Guard, GuardError, Link, Step};
+use client::root_keys::RootKeys;
 use client::{Domain, gmsa};
 use credspec::{CredentialSpec, RKC_CLSID};
-use dtyp::Clock;
+use dtyp::{Clock, FileTime};
 use std::path::Path;
 use std::time::Duration;
 
 use super::finding::Findings;
+use super::kds::{self, Asked};
 
 /// Certificates that end sooner should have been renewed by now: a provider does so at two thirds of their life.
 const SOON: Duration = Duration::from_secs(3600);
@@ -18,19 +20,62 @@ const STEPS: [Step; 6] =
 
 /// Follows the chain to its end.
 pub async fn follow(spec: &CredentialSpec, domain: &Domain, guard: &Guard, findings: &mut Findings) {
-    match guard.fetch(spec, domain).await {
-        Ok(identity) => report(&identity.links, None, findings),
-        Err(error) => report(&error.links, Some(&error), findings),
+    let fetched = guard.fetch(spec, domain).await;
+    // Before it breaks at the release of the password, nothing is known of what that is derived from.
+    let asked = match &fetched {
+        Ok(_) => Some(Asked::Released),
+        Err(error) => match error.step {
+            Step::Password => Some(Asked::of(&error.cause)),
+            Step::GmsaLogon => Some(Asked::Released),
+            _ => None,
+        },
+    };
+    let seen = match &asked {
+        Some(_) => guard.root_keys(spec, domain).await.ok(),
+        None => None,
+    };
+    let keys = asked.zip(seen).map(|(asked, seen)| Keys {
+        account: spec.domain_join_config.machine_account_name.sam_account_name(),
+        seen,
+        asked,
+        now: guard.options().kerberos.clock.now(),
+    });
+    match &fetched {
+        Ok(identity) => report(&identity.links, None, keys.as_ref(), findings),
+        Err(error) => report(&error.links, Some(error), keys.as_ref(), findings),
     }
+}
+
+/// What is known of the root keys.
+struct Keys<'a> {
+    account: String,
+    seen: RootKeys,
+    asked: Asked<'a>,
+    now: FileTime,
 }
 
 /// Says of the links that they were not reached.
 pub fn skip(findings: &mut Findings) {
-    STEPS.iter().for_each(|step| findings.not_reached(step.title()));
+    for step in STEPS {
+        if step == Step::Password {
+            findings.not_reached(kds::LINK);
+        }
+        findings.not_reached(step.title());
+    }
 }
 
-fn report(links: &[Link], error: Option<&GuardError>, findings: &mut Findings) {
+fn report(links: &[Link], error: Option<&GuardError>, keys: Option<&Keys<'_>>, findings: &mut Findings) {
     for step in STEPS {
+        if step == Step::Password {
+            match keys {
+                Some(Keys { account, seen, asked, now }) if kds::judge(account, seen, asked, *now, findings) => {
+                    findings.not_reached(step.title());
+                    continue;
+                }
+                Some(_) => {}
+                None => findings.not_reached(kds::LINK),
+            }
+        }
         for link in links.iter().filter(|link| link.step == step) {
             findings
                 .holds(step.title(), format!("{} -> {} ({:.1} ms)", link.who, link.to, link.took.as_secs_f64() * 1e3));
@@ -51,11 +96,9 @@ fn report(links: &[Link], error: Option<&GuardError>, findings: &mut Findings) {
 
 fn fix(error: &GuardError) -> Option<String> {
     match error.cause.as_ref() {
-        Cause::Gmsa(gmsa::Error::NotAllowed { .. }) => Some(
-            "as an administrator, run `pando gmsa explain ACCOUNT PRINCIPAL`, then `pando gmsa allow`; and `pando kds list`: a root \
-             key must be effective"
-                .to_owned(),
-        ),
+        Cause::Gmsa(gmsa::Error::NotAllowed { .. }) => {
+            Some("as an administrator, run `pando gmsa explain ACCOUNT PRINCIPAL`, then `pando gmsa allow`".to_owned())
+        }
         _ => error.fix().map(str::to_owned),
     }
 }

@@ -4,6 +4,7 @@
 
 mod chain;
 mod finding;
+mod kds;
 mod network;
 
 use std::path::Path;
