@@ -139,7 +139,8 @@ fn a_program_that_does_not_end_is_killed_with_all_it_started() {
         let fifo = Fifo::new();
         let ended = fifo.hear_the_end();
         let script = format!("exec 9>'{}'; {script}", fifo.path.display());
-        let error = fails(&plugin(&script).with_timeout(Duration::from_millis(300)));
+        // Long enough for it to have opened the pipe, even on a busy machine: otherwise nobody hears its end.
+        let error = fails(&plugin(&script).with_timeout(Duration::from_secs(2)));
         assert!(matches!(error, ProcessError::Timeout { .. }), "{script}: {error:?}");
         ended.join().unwrap();
     }

@@ -170,7 +170,8 @@ mod tests {
         let windows =
             "O:S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464G:SYD:PAI(A;CI;KR;;;BA)(A;CI;KA;;;SY)";
         let (before, open) = (bytes(windows), opened(&bytes(windows), 0x4).unwrap());
-        assert_eq!(text(&open).split("D:").nth(1), Some("PARAI(A;;0x4;;;BA)(A;CI;KR;;;BA)(A;CI;KA;;;SY)"));
+        let list = "PARAI(A;;LC;;;BA)(A;CI;RCRPCCSW;;;BA)(A;CI;RCSDWDWORPWPCCDCLCSW;;;SY)";
+        assert_eq!(text(&open).split("D:").nth(1), Some(list));
         assert!(text(&open).starts_with("O:BA"));
         let back = text(&given_back(&before).unwrap());
         assert_eq!(back.replace("PARAI", "PAI"), text(&before));
