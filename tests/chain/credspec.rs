@@ -70,5 +70,5 @@ fn what_a_plugin_would_not_understand_is_not_written() {
     let refused = |plugin: &str, input: &str| new(&domain, &["--plugin", plugin, "--plugin-input", input]).0.fails(1);
     refused("rkc", "only-one-part").never_says("panicked");
     refused("akv", "SecretUri=http://evil.test/").never_says("panicked");
-    refused("keepass", "x").says("rkc, akv or a GUID");
+    refused("keepass", "x").says("rkc, akv, vault, file or a GUID");
 }
