@@ -8,7 +8,7 @@ mod events;
 /// A COM class that the guard may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Class {
-    /// Its short name, as in `pando plugin install rkc`.
+    /// Its short name, as in `pando-ccg-installer install rkc`.
     pub name: &'static str,
     /// What Component Services shows.
     pub title: &'static str,

@@ -1,4 +1,4 @@
-//! The command line, for `pando plugin` and for `pando-ccg-installer`.
+//! The command line of `pando-ccg-installer`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -150,7 +150,7 @@ pub fn run(command: &Command) -> ExitCode {
 #[must_use]
 pub fn run(_: &Command) -> ExitCode {
     use std::io::Write;
-    let text = "pando: plugins of CCG are installed on Windows, by `pando-ccg-installer.exe` or `pando.exe plugin`; \
+    let text = "pando: plugins of CCG are installed on Windows, by `pando-ccg-installer.exe`; \
                 on Linux `pando guard` has them built in, and needs no installing";
     // Who has closed standard error does not want to know.
     let _ = writeln!(std::io::stderr(), "{text}");

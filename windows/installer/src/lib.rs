@@ -3,8 +3,8 @@
 //!
 //! What a machine must look like is data ([`class`]); what it looks like is read ([`seen`]); the difference becomes steps ([`plan`]), each of
 //! which has an opposite ([`step`]), so that a run either reaches its end or leaves everything as it was ([`transaction`]). All of that
-//! knows Windows only as a [`machine::Machine`], and is tested without one. [`command`] is the command line, which `pando plugin` and
-//! `pando-ccg-installer` share.
+//! knows Windows only as a [`machine::Machine`], and is tested without one. [`command`] is the command line of
+//! `pando-ccg-installer`.
 //!
 //! Follows Microsoft's documentation of COM's registry keys (CLSID, AppID, DllSurrogate) and of CCG's plugins (ccgplugins.h).
 

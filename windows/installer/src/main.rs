@@ -1,4 +1,4 @@
-//! `pando-ccg-installer.exe`: what `pando plugin` does, in a program of its own that can be small.
+//! `pando-ccg-installer.exe`: the door to the room beside it.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
