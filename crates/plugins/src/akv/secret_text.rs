@@ -94,6 +94,7 @@ mod tests {
             ("\\:".into(), BadSecret::Name("domain")),
             ("d\n\\u:hunter2".into(), BadSecret::Name("domain")),
             ("d\\u\0:hunter2".into(), BadSecret::Name("user")),
+            ("d\\u\u{2028}:hunter2".into(), BadSecret::Name("user")),
             (format!("{}\\u:hunter2", long(257)), BadSecret::Name("domain")),
             (format!("d\\{}:hunter2", long(257)), BadSecret::Name("user")),
             ("d\\u:".into(), BadSecret::Password),
@@ -113,7 +114,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_account_survives(domain in "[a-z.]{1,20}", user in "[^\\p{C}:\\\\]{1,20}", password in "[^\0]{0,40}[^\0\r\n]") {
+        fn any_account_survives(domain in "[a-z.]{1,20}", user in "[^\\p{C}\\p{Zl}\\p{Zp}:\\\\]{1,20}", password in "[^\0]{0,40}[^\0\r\n]") {
             let account = read(&format!("{domain}\\{user}:{password}")).unwrap();
             prop_assert_eq!((account.domain, account.username), (domain, user));
             prop_assert_eq!(account.password.expose_secret(), password);
