@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use dtyp::{Clock, FileTime, SystemClock};
+use dtyp::{Clock, SystemClock};
 use pando_tests::chain::{AccountProvider, NAMESPACE, SECRET, credential_spec, guard_fetch};
 use pando_tests::{ALICE_PASSWORD, BASE, Domain, GUARD_PASSWORD, Transport};
 
@@ -46,19 +46,10 @@ fn the_keytab_opens_the_gmsa_and_its_services() {
     domain.tool("kvno").arg("-k").arg(&keytab).arg("webapp01$").ok().says("keytab entry valid");
 }
 
-/// When the first password of `webapp01$` ends. They roll on a grid of ten hours, and last 72 of them. MS-GKDI 3.1.4.1.
-fn end_of_the_first_password(domain: &Domain) -> FileTime {
-    const SLOT: u64 = 36_000 * 10_000_000;
-    let found = domain.search_as_admin().args(["-b", BASE, "(sAMAccountName=webapp01$)", "whenCreated"]).ok();
-    let created = found.stdout.lines().find_map(|line| line.strip_prefix("whenCreated: ")).expect("it has a date");
-    let created = FileTime::parse_generalized(created).expect("it is a time");
-    FileTime((created.0 / SLOT + 72) * SLOT)
-}
-
 #[test]
 fn each_version_of_the_keys_is_the_same_before_in_and_after_the_minutes_when_the_next_is_given_out() {
     let mut domain = Domain::start();
-    let end = end_of_the_first_password(&domain).unix_seconds();
+    let end = domain.end_of_password(1).unix_seconds();
     let from_now = |seconds: i64| format!("+{}s", end + seconds - SystemClock.now().unix_seconds());
     // Each line is a version with its key.
     let keys = |domain: &Domain| {

@@ -1,5 +1,9 @@
 //! Programs that live at another time: libfaketime in front of the C library.
 
+use std::path::{Path, PathBuf};
+
+use dtyp::{FileTime, SystemClock};
+
 use crate::Tool;
 
 /// By how much the clocks of programs are ahead of this machine's.
@@ -7,6 +11,8 @@ use crate::Tool;
 pub(crate) struct Clock {
     /// What makes a program see that time. The `faketime` command would do the same, but stay as a process between.
     pub(crate) environment: Vec<(String, String)>,
+    /// Where running programs look how far ahead they are.
+    hand: Option<PathBuf>,
 }
 
 impl Clock {
@@ -18,6 +24,25 @@ impl Clock {
         let environment: Vec<_> =
             told.stdout.lines().filter_map(variable).filter(|(name, _)| is_wanted(name)).collect();
         assert_eq!(environment.len(), 3, "faketime tells how it does it: {told}");
-        Self { environment }
+        Self { environment, hand: None }
+    }
+
+    /// One that is set while programs run by it: each time that they ask, they look into this file.
+    pub(crate) fn with_hand(file: &Path) -> Self {
+        let mut environment = Self::ahead("+0").environment;
+        environment.retain(|(name, _)| name != "FAKETIME");
+        environment.push(("FAKETIME_TIMESTAMP_FILE".into(), file.display().to_string()));
+        environment.push(("FAKETIME_NO_CACHE".into(), "1".into()));
+        Self { environment, hand: Some(file.to_owned()) }
+    }
+
+    /// Sets it; it goes on from there.
+    pub(crate) fn set(&self, to: FileTime) {
+        let hand = self.hand.as_ref().expect("it has a hand");
+        let ahead = to.unix_seconds() - dtyp::Clock::now(&SystemClock).unix_seconds();
+        // In one step: who reads half a number lives in another year.
+        let next = hand.with_extension("next");
+        std::fs::write(&next, format!("{ahead:+}")).expect("the hand can be written");
+        std::fs::rename(next, hand).expect("the hand can be moved");
     }
 }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use dtyp::Sid;
+use dtyp::{FileTime, Sid};
 use tempfile::TempDir;
 
 use crate::clock::Clock;
@@ -126,6 +126,19 @@ impl Domain {
         self.restart();
     }
 
+    /// Starts the server again with a clock that can be set while it runs, and sets it; the domain's tools live by it from then on.
+    pub fn restart_with_hand(&mut self, at: FileTime) {
+        self.clock = Clock::with_hand(&self.path("clock"));
+        self.clock.set(at);
+        self.kill();
+        self.restart();
+    }
+
+    /// Sets the clock of everything that runs by it.
+    pub fn set_clock(&self, to: FileTime) {
+        self.clock.set(to);
+    }
+
     /// `program` with this domain's Kerberos and LDAP configuration around it.
     pub fn tool(&self, program: &str) -> Tool {
         self.program(program)
@@ -208,6 +221,14 @@ impl Domain {
         let found = self.search_as_admin().args([&format!("(sAMAccountName={account})"), "objectSid"]).ok();
         let text = found.value("objectSid").trim_start_matches(':').trim();
         Sid::from_bytes(&STANDARD.decode(text).expect("objectSid is octets")).expect("objectSid is a SID")
+    }
+
+    /// When the password of `webapp01$` with this number ends. They roll on a grid of ten hours, and last 72 of them. MS-GKDI 3.1.4.1.
+    pub fn end_of_password(&self, number: u64) -> FileTime {
+        const SLOT: u64 = 36_000 * 10_000_000;
+        let found = self.search_as_admin().args(["(sAMAccountName=webapp01$)", "whenCreated"]).ok();
+        let created = FileTime::parse_generalized(found.value("whenCreated")).expect("it is a time");
+        FileTime((created.0 / SLOT + 72 * number) * SLOT)
     }
 
     fn url(&self, scheme: &str, address: SocketAddr) -> String {

@@ -111,7 +111,8 @@ impl GuardService {
 
     /// Waits until the leases are as they should be.
     pub fn await_leases(&self, what: &str, as_expected: impl Fn(&[Value]) -> bool) -> Vec<Value> {
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        // A lease that waits looks at the clock twice a minute.
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(120);
         loop {
             let leases = self.leases();
             if as_expected(&leases) {
