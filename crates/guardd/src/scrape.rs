@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use ccg::Leases;
 use dtyp::Clock;
-use tokio::net::TcpListener;
 
 use crate::Metrics;
 
@@ -25,19 +23,15 @@ pub struct Scrape {
 
 impl Scrape {
     /// Serves until dropped.
-    ///
-    /// # Errors
-    /// When listening fails.
-    pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
+    pub async fn serve<T>(self, listener: probes::Listener) -> T {
         let pages = axum::Router::new()
             .route("/metrics", get(metrics))
             .route("/health", get(|| async { "OK\n" }))
             .with_state(self);
-        axum::serve(listener, pages).await
+        listener.serve(pages).await
     }
 }
 
 async fn metrics(State(scrape): State<Scrape>) -> impl IntoResponse {
-    let text = scrape.metrics.text(&scrape.leases, scrape.clock.now());
-    ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+    probes::figures(scrape.metrics.text(&scrape.leases, scrape.clock.now()))
 }

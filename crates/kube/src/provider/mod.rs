@@ -120,7 +120,10 @@ impl AccountProvider {
     ) -> Result<Running, Error> {
         let (listener, address) = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
         let probes = match config.probes {
-            Some(wanted) => Some(listen(wanted).await?),
+            Some(address) => {
+                let listener = ::probes::Listener::bind(address).await;
+                Some(listener.map_err(|source| Error::Listen { address, source })?)
+            }
             None => None,
         };
         let metrics = Arc::new(Metrics::default());
@@ -152,14 +155,10 @@ impl AccountProvider {
         // Who finds the port must find somebody there.
         let (publish, port) = (Arc::clone(&running.credentials), address.port());
         tokio::task::spawn_blocking(move || publish.write_port(port)).await??;
-        if let Some((listener, address)) = probes {
-            running.probes = Some(address);
+        if let Some(listener) = probes {
+            running.probes = Some(listener.address());
             let probes = Probes { metrics, secrets, credentials: Arc::clone(&running.credentials) };
-            running.probing = Some(tokio::spawn(async move {
-                if let Err(error) = probes.serve(listener).await {
-                    tracing::error!(%error, "the account provider's probes are not answered any more");
-                }
-            }));
+            running.probing = Some(tokio::spawn(probes.serve(listener)));
         }
         tracing::info!(namespace = %config.namespace, %address, "account provider is ready");
         Ok(running)

@@ -5,10 +5,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use tokio::net::TcpListener;
 
 use super::Credentials;
 use super::metrics::Metrics;
@@ -23,13 +21,13 @@ pub(super) struct Probes {
 }
 
 impl Probes {
-    pub(super) async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
+    pub(super) async fn serve<T>(self, listener: ::probes::Listener) -> T {
         let pages = Router::new()
             .route("/healthz", get(healthz))
             .route("/livez", get(healthz))
             .route("/readyz", get(readyz))
             .route("/metrics", get(metrics));
-        axum::serve(listener, pages.with_state(self)).await
+        listener.serve(pages.with_state(self)).await
     }
 }
 
@@ -53,6 +51,5 @@ async fn readyz(State(probes): State<Probes>) -> impl IntoResponse {
 }
 
 async fn metrics(State(probes): State<Probes>) -> impl IntoResponse {
-    let text = probes.metrics.text(&probes.secrets.standing());
-    ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+    ::probes::figures(probes.metrics.text(&probes.secrets.standing()))
 }

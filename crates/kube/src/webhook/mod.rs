@@ -128,14 +128,11 @@ impl Webhook {
         let serving = tokio::spawn(server::serve(listener, entrance.clone(), server::router(service), stopped));
         let mut others = vec![tokio::spawn(keep(keeper, entrance, Arc::clone(&metrics)))];
         let mut probes = None;
-        if let Some(wanted) = config.probes {
-            let (listener, address) = listen(wanted).await?;
-            probes = Some(address);
-            others.push(tokio::spawn(async move {
-                if let Err(error) = server::serve_probes(listener, metrics).await {
-                    tracing::error!(%error, "the webhook's probes are not answered any more");
-                }
-            }));
+        if let Some(address) = config.probes {
+            let listener = ::probes::Listener::bind(address).await;
+            let listener = listener.map_err(|source| WebhookError::Listen { address, source })?;
+            probes = Some(listener.address());
+            others.push(tokio::spawn(server::serve_probes(listener, metrics)));
         }
         tracing::info!(%address, "the webhook is ready");
         Ok(Self { address, probes, stop, serving, others })

@@ -200,14 +200,14 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 }
 
 /// What is asked in the clear, by the kubelet and by Prometheus.
-pub(super) async fn serve_probes(listener: TcpListener, metrics: Arc<Metrics>) -> std::io::Result<()> {
+pub(super) async fn serve_probes(listener: probes::Listener, metrics: Arc<Metrics>) {
     let text = move || {
         let text = metrics.text();
-        async move { ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text) }
+        async move { probes::figures(text) }
     };
     let ready = || async { StatusCode::OK };
     let pages = Router::new().route("/metrics", any(text)).route("/readyz", any(ready)).route("/livez", any(ready));
-    axum::serve(listener, pages.with_state::<()>(())).await
+    listener.serve(pages).await
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use directory::Directory;
 use dtyp::{Clock, FileTime};
 
-use super::probes::Health;
+use super::health::Health;
 use crate::commands::Failed;
 
 /// After a copy that failed.

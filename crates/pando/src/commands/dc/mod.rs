@@ -2,7 +2,7 @@
 
 pub mod backup;
 mod certificate;
-mod probes;
+mod health;
 
 use super::limits::allow_many_files;
 use super::{Failed, announce, stopped};
@@ -33,9 +33,9 @@ pub async fn run(args: DcRun) -> Result<ExitCode, Failed> {
         allow_cleartext_bind: args.allow_cleartext_bind,
         ..dc::Config::default()
     };
-    let health = Arc::new(probes::Health::default());
+    let health = Arc::new(health::Health::default());
     let probes = match args.probes {
-        Some(address) => Some(probes::listen(address).await?),
+        Some(address) => Some(health::listen(address).await?),
         None => None,
     };
     let running = dc::run(directory.clone(), config, stopped()).await?;
@@ -45,7 +45,7 @@ pub async fn run(args: DcRun) -> Result<ExitCode, Failed> {
         "ldap": first(&running.ldap),
         "ldaps": first(&running.ldaps),
         "kerberos": first(&running.kerberos),
-        "probes": probes.as_ref().map(|(_, address)| address.to_string()),
+        "probes": probes.as_ref().map(|listener| listener.address().to_string()),
         "ca": ca,
     });
     announce(args.ready_file.as_deref(), &ready)?;
@@ -62,8 +62,8 @@ pub async fn run(args: DcRun) -> Result<ExitCode, Failed> {
     tokio::spawn(certificate::keep(source, identity, rotating, clock));
     // Both hold the directory, which closes when the last one has gone: they end before this returns.
     let mut others = tokio::task::JoinSet::new();
-    if let Some((listener, _)) = probes {
-        others.spawn(probes::serve(listener, directory.clone(), Arc::clone(&health)));
+    if let Some(listener) = probes {
+        others.spawn(health::serve(listener, directory.clone(), Arc::clone(&health)));
     }
     if let Some(folder) = &args.backup_dir {
         let (every, keep) = (Duration::from_secs(args.backup_every), args.backup_keep);

@@ -1,5 +1,6 @@
 //! `pando guard run`: the guard as a service of a host.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use ccg::{Domains, Guard, HostKeytabs, Leases, Limits, Options, Places};
 use dtyp::{Clock, SystemClock};
 use guardd::{Access, AuditFile, Metrics, Scrape, Watch};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::UnixListener;
 
 use super::pods::Pods;
 use crate::cli::{GuardRun, resolver};
@@ -32,7 +33,7 @@ pub async fn run(args: GuardRun) -> Result<ExitCode, Failed> {
         Some(address) => Some(scrape(address).await?),
         None => None,
     };
-    let scraped = scrape.as_ref().map(TcpListener::local_addr).transpose()?;
+    let scraped = scrape.as_ref().map(probes::Listener::address);
     let aws = plugins::callers_aws(args.plugins.as_deref())?;
     announce(
         args.ready_file.as_deref(),
@@ -47,7 +48,7 @@ pub async fn run(args: GuardRun) -> Result<ExitCode, Failed> {
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     let scraping = async {
         match scrape {
-            Some(listener) => Scrape { metrics, leases: leases.clone(), clock }.serve(listener).await,
+            Some(listener) => Scrape { metrics, leases: leases.clone(), clock }.serve::<Infallible>(listener).await,
             None => std::future::pending().await,
         }
     };
@@ -67,7 +68,7 @@ pub async fn run(args: GuardRun) -> Result<ExitCode, Failed> {
     };
     tokio::select! {
         served = serving => drop(served?),
-        scraped = scraping => scraped?,
+        never = scraping => match never {},
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -135,7 +136,7 @@ fn display(path: &Path) -> String {
     path.display().to_string()
 }
 
-async fn scrape(address: SocketAddr) -> Result<TcpListener, Failed> {
-    let listener = TcpListener::bind(address).await;
+async fn scrape(address: SocketAddr) -> Result<probes::Listener, Failed> {
+    let listener = probes::Listener::bind(address).await;
     listener.map_err(|error| format!("--metrics cannot listen on {address}: {error}").into())
 }
