@@ -1,7 +1,12 @@
-use dtyp::SystemClock;
+use std::path::PathBuf;
 
+use client::Domain;
+use credspec::CredentialSpec;
+use dtyp::{SystemClock, SystemRandom};
+
+use super::record::Brought;
 use super::*;
-use crate::{Logged, Plugins, Term};
+use crate::{Keytabs, Logged, Owner, Plugins, Readers, Term};
 
 fn spec(domain: &str) -> String {
     let facts = credspec::DomainFacts {
