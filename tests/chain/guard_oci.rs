@@ -168,6 +168,23 @@ fn a_container_whose_end_the_guard_did_not_hear_of_starts_again() {
     assert_eq!(first[0]["lease"], second[0]["lease"]);
 }
 
+/// The runtime was killed together with the container, or its configuration lost the hook.
+#[test]
+fn a_lease_ends_with_its_container_also_when_no_hook_says_so() {
+    let domain = Domain::start();
+    let _provider = AccountProvider::start(&domain);
+    let guard = GuardService::start(&domain);
+    specs(&domain);
+    let mut bundle = Bundle::new(&domain, "forgotten", "klist && kill -9 $$");
+    bundle.edit(&domain, &guard);
+    bundle.config["hooks"].as_object_mut().expect("there are hooks").remove("poststop");
+    bundle.run("forgotten").says("Default principal: webapp01$@CONTOSO.COM");
+    assert!(guard.leases()[0]["pid"].as_i64().is_some(), "{:?}", guard.leases());
+    guard.await_leases("released", <[Value]>::is_empty);
+    assert_eq!(std::fs::read_dir(guard.krb()).expect("it is there").count(), 0);
+    assert_eq!(guard.audit().last().expect("there are lines")["outcome"], "released");
+}
+
 #[test]
 fn an_annotation_cannot_name_a_file_outside_of_the_folder() {
     let domain = Domain::start();

@@ -66,7 +66,7 @@ impl Api<'_> {
     }
 
     pub async fn add(&self, request: own::AddRequest) -> Result<own::AddResponse, Status> {
-        let own::AddRequest { credspecs, lease_id: id, owner, keytab, service_principals } = request;
+        let own::AddRequest { credspecs, lease_id: id, owner, keytab, service_principals, process } = request;
         if service_principals.len() > MOST_PRINCIPALS
             || service_principals.iter().any(|name| !is_service_principal(name))
         {
@@ -84,6 +84,8 @@ impl Api<'_> {
             }
             asked.owner = Owner { uid, gid };
         }
+        asked.process =
+            process.map(|own::Process { pid, started, namespace }| ccg::Process { pid, started, namespace });
         asked.keytabs = Keytabs { wanted: keytab || !service_principals.is_empty(), service_principals };
         let added = self.leases.add(asked).await.map_err(status)?;
         Ok(own::AddResponse { lease_id: added.id.to_string(), folders: texts(added.folders) })
@@ -101,6 +103,7 @@ impl Api<'_> {
             failures: lease.standing.failures,
             error: lease.standing.error.unwrap_or_default(),
             renewed_by_guard: lease.renewed_alone,
+            pid: lease.process.map_or(0, |process| process.pid),
             pod: lease.workload.map(|pod| pod.to_string()).unwrap_or_default(),
         });
         Ok(own::ListResponse { leases: leases.collect() })
@@ -121,6 +124,7 @@ impl Api<'_> {
             owner,
             readers: Readers::Owner,
             workload: None,
+            process: None,
             keytabs: Keytabs::default(),
             brought,
         }

@@ -178,6 +178,18 @@ pub mod own {
         pub keytab: bool,
         #[prost(string, repeated, tag = "5")]
         pub service_principals: Vec<String>,
+        #[prost(message, optional, tag = "6")]
+        pub process: Option<Process>,
+    }
+
+    #[derive(Clone, Copy, PartialEq, Message)]
+    pub struct Process {
+        #[prost(int32, tag = "1")]
+        pub pid: i32,
+        #[prost(uint64, tag = "2")]
+        pub started: u64,
+        #[prost(uint64, tag = "3")]
+        pub namespace: u64,
     }
 
     #[derive(Clone, PartialEq, Message)]
@@ -221,6 +233,8 @@ pub mod own {
         pub renewed_by_guard: bool,
         #[prost(string, tag = "11")]
         pub pod: String,
+        #[prost(int32, tag = "12")]
+        pub pid: i32,
     }
 
     #[derive(Clone, PartialEq, Message)]

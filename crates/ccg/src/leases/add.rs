@@ -8,7 +8,7 @@ use super::admission::Place;
 use super::members::members;
 use super::places::at;
 use super::record::Record;
-use super::{Added, Bring, LeaseError, LeaseId, Leases, Limits, Peer, Request, ZERO};
+use super::{Added, Bring, LeaseError, LeaseId, Leases, Limits, Peer, Process, Request, ZERO};
 use crate::{Lease, Member, Readers};
 
 impl Leases {
@@ -20,16 +20,17 @@ impl Leases {
         // Kept until it is held, or has failed.
         let checked = self.check(&request);
         let (members, _place) = checked.inspect_err(|why| self.inner.observer.refused(&request.peer, why))?;
-        let Request { peer, id, specs, owner, readers, workload, keytabs, brought } = request;
+        let Request { peer, id, specs, owner, readers, workload, process, keytabs, brought } = request;
         let id = id.unwrap_or_else(|| LeaseId::random(&SystemRandom));
         if self.held().contains_key(&id) {
             return Err(LeaseError::Exists(id));
         }
+        let process = process.filter(|process| is_watched(process, &id));
         let term = crate::Term { fetched: self.inner.clock.now(), ..ZERO };
         let (means, brought) = brought.map(Bring::split).unzip();
         let version = Record::VERSION;
         let mut record =
-            Record { version, id: id.clone(), peer, owner, readers, workload, keytabs, specs, brought, term };
+            Record { version, id: id.clone(), peer, owner, readers, workload, process, keytabs, specs, brought, term };
         let mut lease = self.lease(&record, members.clone());
         {
             // It is never closed.
@@ -72,6 +73,15 @@ impl Leases {
         }
         Ok((members, place))
     }
+}
+
+/// Whether the guard will see it end. If not, somebody has to say so, as without it.
+fn is_watched(process: &Process, lease: &LeaseId) -> bool {
+    let seen = process.is_seen();
+    if !seen {
+        tracing::warn!(%lease, pid = process.pid, "the process of this lease is not seen from here: the lease ends when somebody releases it");
+    }
+    seen
 }
 
 /// What others than root may not do.

@@ -6,12 +6,14 @@
 mod add;
 mod admission;
 mod domains;
+mod ended;
 mod error;
 mod id;
 mod keeper;
 mod members;
 mod peer;
 mod places;
+mod process;
 mod record;
 mod release;
 mod renew;
@@ -40,6 +42,7 @@ pub use keeper::Standing;
 use keeper::{Keeper, Renew};
 pub use peer::Peer;
 pub use places::Places;
+pub use process::Process;
 use record::Record;
 pub use request::{Added, Bring, Credentials, Request};
 pub use summary::Summary;
@@ -105,6 +108,8 @@ impl Leases {
 
     /// Takes up the leases that an earlier guard left in these places, and removes what it had not finished.
     ///
+    /// It is called on a runtime, where the leases are looked after from then on.
+    ///
     /// # Errors
     /// When the places cannot be used.
     pub fn resume(
@@ -135,6 +140,7 @@ impl Leases {
             }),
         };
         leases.take_up()?;
+        tokio::spawn(ended::watch(Arc::downgrade(&leases.inner)));
         Ok(leases)
     }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::LeaseId;
 use super::peer::Peer;
+use super::process::Process;
 use super::workload::Workload;
 use crate::{Keytabs, Owner, Readers, Term};
 
@@ -26,6 +27,8 @@ pub(super) struct Record {
     pub readers: Readers,
     #[serde(default)]
     pub workload: Option<Workload>,
+    #[serde(default)]
+    pub process: Option<Process>,
     pub keytabs: Keytabs,
     /// The credential specs, as they came.
     pub specs: Vec<String>,
@@ -113,7 +116,19 @@ mod tests {
         let id = LeaseId::random(&dtyp::SystemRandom);
         let (readers, keytabs, term) = (Readers::default(), Keytabs::default(), super::super::ZERO);
         let version = Record::VERSION;
-        Record { version, id, peer, owner, readers, workload: None, keytabs, specs: vec![], brought: None, term }
+        Record {
+            version,
+            id,
+            peer,
+            owner,
+            readers,
+            workload: None,
+            process: None,
+            keytabs,
+            specs: vec![],
+            brought: None,
+            term,
+        }
     }
 
     #[test]

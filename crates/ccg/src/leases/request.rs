@@ -6,7 +6,7 @@ use client::{PrincipalName, kerberos};
 use secrecy::SecretString;
 
 use super::record::Brought;
-use super::{LeaseId, Peer, Workload};
+use super::{LeaseId, Peer, Process, Workload};
 use crate::{Asker, Keytabs, Means, Owner, Plugins, Readers};
 
 /// What somebody asks for.
@@ -23,6 +23,8 @@ pub struct Request {
     pub readers: Readers,
     /// What it is for, as an orchestrator names it. Only the trusted may say.
     pub workload: Option<Workload>,
+    /// The process that it ends with, if it is for one.
+    pub process: Option<Process>,
     /// Whether keytabs are wanted.
     pub keytabs: Keytabs,
     /// What to ask with, instead of what the guard has. It is used once and not kept.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Held, LeaseId, Leases, Peer, Standing, Workload};
+use super::{Held, LeaseId, Leases, Peer, Process, Standing, Workload};
 use crate::Owner;
 
 /// One lease, for those who ask what there is.
@@ -16,6 +16,8 @@ pub struct Summary {
     pub owner: Owner,
     /// What it is for, when an orchestrator said.
     pub workload: Option<Workload>,
+    /// The process that it ends with, if there is one that is seen.
+    pub process: Option<Process>,
     /// Its accounts, as `webapp01$@CONTOSO.COM`.
     pub accounts: Vec<String>,
     /// Its folder.
@@ -63,6 +65,7 @@ impl Leases {
             peer: held.record.peer,
             owner: held.record.owner,
             workload: held.record.workload.clone(),
+            process: held.record.process,
             accounts: principals.collect(),
             folder: self.inner.places.identities.join(held.record.id.as_str()),
             renewed_alone: held.record.brought.is_none(),

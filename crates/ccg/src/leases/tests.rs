@@ -35,6 +35,15 @@ fn root() -> Peer {
 
 /// What a guard left that held a lease in this domain for some hours to come.
 fn left_behind(place: &tempfile::TempDir, domain: &str, brought: Option<Brought>) -> (LeaseId, PathBuf) {
+    left_behind_for(place, domain, brought, None)
+}
+
+fn left_behind_for(
+    place: &tempfile::TempDir,
+    domain: &str,
+    brought: Option<Brought>,
+    process: Option<Process>,
+) -> (LeaseId, PathBuf) {
     drop(resume(place, domain));
     let (id, now) = (LeaseId::random(&SystemRandom), SystemClock.now());
     let hours = |count: u64| now.saturating_add(std::time::Duration::from_secs(3600 * count));
@@ -49,6 +58,7 @@ fn left_behind(place: &tempfile::TempDir, domain: &str, brought: Option<Brought>
         owner: Owner::this_process(),
         readers: Readers::Owner,
         workload: None,
+        process,
         keytabs: Keytabs::default(),
         specs: vec![spec(domain)],
         brought,
@@ -103,4 +113,34 @@ async fn a_lease_that_its_caller_renews_is_not_the_guards_to_renew() {
     let mut alone: Vec<_> = resume(&place, "contoso.com").standings().iter().map(|standing| standing.alone).collect();
     alone.sort_unstable();
     assert_eq!(alone, [false, true]);
+}
+
+/// As a container whose runtime is killed with it: nobody releases its lease.
+#[tokio::test(start_paused = true)]
+async fn a_lease_ends_with_its_process_also_when_that_was_missed_while_no_guard_ran() {
+    let place = tempfile::tempdir().unwrap();
+    let child = || std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let (mut running, mut earlier) = (child(), child());
+    let process = |child: &std::process::Child| Some(Process::of(i32::try_from(child.id()).unwrap()).unwrap());
+    let (lasting, lasting_ccache) = left_behind_for(&place, "contoso.com", None, process(&running));
+    let (missed, missed_ccache) = left_behind_for(&place, "contoso.com", None, process(&earlier));
+    let (_, without) = left_behind(&place, "contoso.com", None);
+    let end = |child: &mut std::process::Child| {
+        drop(child.stdin.take());
+        child.wait().unwrap();
+    };
+    end(&mut earlier);
+
+    let leases = resume(&place, "contoso.com");
+    let ended = async |id: &LeaseId, rounds: u32| {
+        for _ in 0..rounds {
+            tokio::time::sleep(std::time::Duration::from_secs(31)).await;
+        }
+        leases.folder(id).is_none()
+    };
+    assert!(ended(&missed, 1).await && !missed_ccache.exists());
+    assert!(!ended(&lasting, 10).await && lasting_ccache.exists());
+    end(&mut running);
+    assert!(ended(&lasting, 2).await && !lasting_ccache.exists());
+    assert!(without.exists() && leases.list(&root()).len() == 1);
 }

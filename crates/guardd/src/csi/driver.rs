@@ -167,6 +167,7 @@ impl Driver {
             None => (this, Readers::Mounted),
         };
         let request = || ccg::Request {
+            process: None,
             peer: own_peer(),
             id: Some(lease.clone()),
             specs: vec![spec.clone()],

@@ -83,6 +83,9 @@ pub enum HookError {
 pub struct Container {
     id: String,
     bundle: PathBuf,
+    /// Its first process.
+    #[serde(default)]
+    pid: Option<i32>,
     #[serde(default)]
     annotations: std::collections::BTreeMap<String, String>,
 }
@@ -131,7 +134,16 @@ impl Container {
                 .filter(|name| !name.is_empty())
                 .map(str::to_owned)
                 .collect(),
+            process: self.process(),
         })
+    }
+
+    /// Its end is the lease's too, when the runtime cannot say that it has ended.
+    fn process(&self) -> Option<own::Process> {
+        let process = ccg::Process::of(self.pid?).inspect_err(|error| {
+            tracing::warn!(pid = self.pid, %error, "the container's first process is not seen from here");
+        });
+        process.ok().map(|ccg::Process { pid, started, namespace }| own::Process { pid, started, namespace })
     }
 
     fn spec(&self, folder: &Path) -> Result<String, HookError> {

@@ -22,6 +22,7 @@ pub async fn add(args: GuardAdd) -> Result<ExitCode, Failed> {
         owner: args.uid.zip(args.gid).map(|(uid, gid)| Owner { uid, gid }),
         keytab: args.keytab,
         service_principals: args.spn,
+        process: None,
     };
     let guard = Caller::connect(&args.socket).await?;
     let added = {
@@ -82,6 +83,7 @@ fn json(lease: &Lease) -> serde_json::Value {
         "uid": lease.owner.map(|owner| owner.uid),
         "gid": lease.owner.map(|owner| owner.gid),
         "pod": (!lease.pod.is_empty()).then_some(&lease.pod),
+        "pid": (lease.pid != 0).then_some(lease.pid),
         "asked_by_uid": lease.asked_by_uid,
         "fetched": time(lease.fetched),
         "ends": time(lease.ends),
