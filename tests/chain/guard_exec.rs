@@ -64,6 +64,40 @@ fn a_program_is_told_to_end_and_its_lease_goes_with_it() {
     assert_eq!(leases(&domain), 0);
 }
 
+/// Who is killed removes nothing.
+#[test]
+fn what_a_killed_guard_left_is_removed_by_the_next_when_its_program_has_ended_too() {
+    let domain = Domain::start();
+    let _provider = AccountProvider::start(&domain);
+    let spec = credential_spec(&domain);
+    std::fs::create_dir_all(domain.path("run")).expect("a folder can be made");
+    let mut guard = Command::new(pando())
+        .args(arguments(&domain, &spec))
+        .args(["--", "sh", "-c", "echo begun; read line; klist >/dev/null && echo alive; read line"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("pando can be started");
+    let mut input = guard.stdin.take().expect("it is piped");
+    let mut lines = BufReader::new(guard.stdout.take().expect("it is piped")).lines();
+    assert_eq!(lines.next().expect("a line").expect("text"), "begun");
+    guard.kill().expect("it can be killed");
+    guard.wait().expect("it ends");
+
+    exec(&domain, "true").ok();
+    assert_eq!(leases(&domain), 1, "the program runs on, with its identity");
+    std::io::Write::write_all(&mut input, b"\n").expect("it reads");
+    assert_eq!(lines.next().expect("a line").expect("text"), "alive");
+    drop(input);
+    assert!(lines.next().is_none(), "it has ended");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while leases(&domain) > 0 {
+        // Its output is closed a moment before its other files are.
+        assert!(std::time::Instant::now() < deadline, "its folder stays");
+        exec(&domain, "true").ok();
+    }
+}
+
 #[test]
 fn without_an_identity_the_program_does_not_start() {
     let domain = Domain::start();

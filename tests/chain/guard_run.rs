@@ -239,3 +239,45 @@ fn a_guard_that_runs_out_of_open_files_goes_on_when_there_are_some_again() {
     drop(callers);
     assert_eq!(guard.leases().len(), 0);
 }
+
+/// A mount namespace of its own, so that nothing stays mounted.
+const APART: [&str; 3] = ["--mount", "--propagation", "private"];
+
+#[test]
+fn a_user_who_fills_its_leases_fills_nothing_but_what_is_for_leases() {
+    let domain = Domain::start();
+    let _provider = AccountProvider::start(&domain);
+    let spec = credential_spec(&domain);
+    readable(&spec);
+    let run = GuardService::folder(&domain).join("run");
+    let prepared = format!("\"$0\" guard prepare --size 1 --run-dir {0} && exec \"$0\" \"$@\"", run.display());
+    let outer = [&["unshare"][..], &APART, &["sh", "-c", &prepared]].concat();
+    let guard = GuardService::start_within(&domain, &outer, &["--socket-group", CONTAINER_USER]);
+    let added = as_user(guard.ask("add").arg("--json").arg("--credspec").arg(&spec)).ok();
+    let added: serde_json::Value = serde_json::from_str(&added.stdout).expect("it is JSON");
+    let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+    let (lease, folder) = (text(&added["lease"]), text(&added["folders"][0]));
+
+    let beside = |tool: Tool| tool.within("nsenter", &["--mount", "--target", &guard.pid().to_string()]);
+    let fill = Tool::new("dd").args(["if=/dev/zero", "bs=64k", "count=160", &format!("of={folder}/more")]);
+    beside(as_user(fill)).fails(1).says("No space left on device");
+    let many = Tool::new("sh").args(["-c", "while mkdir \"$0/$((n += 1))\"; do :; done", &folder]);
+    beside(as_user(many)).ok().says("No space left on device");
+    guard.ask("add").arg("--credspec").arg(&spec).fails(1).says("No space left on device");
+    assert_eq!(guard.leases().len(), 1, "nothing is left of what was not made");
+    std::fs::write(run.join("room"), vec![0; 2 << 20]).expect("there is room beside it");
+
+    guard.ask("release").arg(&lease).ok();
+    add(&guard, &spec, &[]);
+    let again = Tool::new(pando_tests::pando()).args(["guard", "prepare", "--size", "4", "--run-dir"]).arg(&run);
+    beside(again).ok().says("has 4 MiB");
+    beside(Tool::new("stat").args(["-f", "-c", "%b*%S"]).arg(guard.krb())).ok().says("1024*4096");
+}
+
+#[test]
+fn leases_are_not_hidden_under_a_file_system_of_their_own() {
+    let place = tempfile::tempdir().expect("a folder can be made");
+    std::fs::create_dir_all(place.path().join("krb/0123456789abcdef0123")).expect("a folder can be made");
+    let prepare = Tool::new(pando_tests::pando()).args(["guard", "prepare", "--run-dir"]).arg(place.path());
+    prepare.within("unshare", &APART).ok().says("there are leases in it");
+}

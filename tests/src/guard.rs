@@ -71,6 +71,11 @@ impl GuardService {
         all
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Its socket.
     pub fn socket(&self) -> PathBuf {
         self.folder.join("run/guard.sock")

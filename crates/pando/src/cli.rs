@@ -17,8 +17,8 @@ pub use gmsa::{
     GmsaSpnNames,
 };
 pub use guard::{
-    Guard, GuardAdd, GuardExec, GuardFetch, GuardHook, GuardLeases, GuardRelease, GuardRun, GuardSource, GuardWays,
-    HookCreate, HookEdit, HookMount, HookRelease,
+    Guard, GuardAdd, GuardExec, GuardFetch, GuardHook, GuardLeases, GuardPrepare, GuardRelease, GuardRun, GuardSource,
+    GuardWays, HookCreate, HookEdit, HookMount, HookRelease,
 };
 pub use webhook::{Webhook, WebhookRun};
 

@@ -13,6 +13,8 @@ pub enum Guard {
     Fetch(GuardFetch),
     /// Run a program with the identity that a credential spec names, kept fresh until the program ends.
     Exec(GuardExec),
+    /// Give the identities of a host a file system of their own in memory, of a bounded size: before `guard run`, as root.
+    Prepare(GuardPrepare),
     /// Serve a host: make leases for whoever may use the socket, and keep them fresh until they are released.
     Run(GuardRun),
     /// Ask a running guard for a lease.
@@ -79,6 +81,25 @@ pub struct GuardExec {
     /// The program, which finds the identity by KRB5CCNAME and KRB5_KTNAME, and its arguments.
     #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     pub command: Vec<std::ffi::OsString>,
+}
+
+const PREPARE: &str = "\
+Users may write into the folders of their leases. On a file system of their own, what they write takes nothing from anybody else: when it
+is full, leases in it are not made and not renewed until there is room again. It stays until the machine is started anew, and is given
+another size when this is called again. The systemd unit in packaging/systemd calls it.";
+
+#[derive(Args, Debug)]
+#[command(after_help = PREPARE)]
+pub struct GuardPrepare {
+    /// The --run-dir of `pando guard run`.
+    #[arg(long, value_name = "DIR", default_value = "/run/pando-guard")]
+    pub run_dir: PathBuf,
+    /// Its --krb-dir; krb in --run-dir if not given.
+    #[arg(long, value_name = "DIR")]
+    pub krb_dir: Option<PathBuf>,
+    /// How many MiB. A lease takes 8 KiB with a keytab, more with further tickets in it.
+    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    pub size: u32,
 }
 
 const RUN: &str = "\

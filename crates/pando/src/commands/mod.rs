@@ -52,6 +52,7 @@ pub fn run(command: Command) -> ExitCode {
         }
         Command::Guard(Guard::Fetch(args)) => in_runtime("fetching the identity", guard::fetch(args)),
         Command::Guard(Guard::Exec(args)) => in_runtime("running a program with the identity", guard::exec(args)),
+        Command::Guard(Guard::Prepare(args)) => ended("preparing the guard's folder", guard::prepare(&args)),
         Command::Guard(Guard::Run(args)) => in_runtime("running the guard", guard::run(args)),
         Command::Guard(Guard::Add(args)) => in_runtime("asking the guard for a lease", guard::add(args)),
         Command::Guard(Guard::Leases(args)) => in_runtime("listing the leases", guard::list(args)),

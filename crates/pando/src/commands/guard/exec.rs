@@ -7,6 +7,7 @@ use ccg::{Folder, Keytabs, Lease, Logged, Member, Owner};
 use dtyp::SystemClock;
 use tokio::process::{Child, Command};
 
+use super::scratch::Scratch;
 use super::source::Source;
 use crate::cli::GuardExec;
 use crate::commands::{Failed, stopped};
@@ -16,10 +17,8 @@ use crate::{progress, terminal};
 pub async fn exec(args: GuardExec) -> Result<ExitCode, Failed> {
     let Source { spec, domain, guard } = Source::read(&args.source)?;
     let parent = args.run_dir.clone().unwrap_or_else(memory);
-    // Closed to others, and removed when this ends.
-    let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-    let folder = tempfile::Builder::new().prefix("pando-guard-").permissions(owner_only).tempdir_in(&parent);
-    let folder = folder.map_err(|error| format!("no folder can be made in {}: {error}", parent.display()))?;
+    let folder =
+        Scratch::make(&parent).map_err(|error| format!("no folder can be made in {}: {error}", parent.display()))?;
     let place = Folder::new(folder.path().join("identity"), Owner::this_process());
     let identity = place.account(spec.domain_join_config.machine_account_name.as_str());
     let keytabs = Keytabs { wanted: true, ..Keytabs::default() };
@@ -33,6 +32,7 @@ pub async fn exec(args: GuardExec) -> Result<ExitCode, Failed> {
     }
     // Before the program starts: whoever sees it run may stop us at once, and must not leave it behind.
     let stop = stopped();
+    folder.share()?;
     let mut child = start(&args, &identity)?;
     let status = tokio::select! {
         status = child.wait() => status?,

@@ -4,7 +4,9 @@ mod exec;
 mod hook;
 mod leases;
 mod pods;
+mod prepare;
 mod run;
+mod scratch;
 mod source;
 
 use super::Failed;
@@ -18,6 +20,7 @@ use std::process::ExitCode;
 pub use exec::exec;
 pub use hook::hook;
 pub use leases::{add, list, release};
+pub use prepare::prepare;
 pub use run::run;
 pub use source::Source;
 

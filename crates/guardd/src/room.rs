@@ -1,0 +1,50 @@
+//! A file system of its own for the identities: in memory, and of a bounded size.
+//!
+//! Each user may write into the folders of its leases, where Kerberos programs keep further tickets. On a file system that others need
+//! too, as /run is, that could use it up. mount(2), tmpfs(5).
+
+use std::io::{Error, Result};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::Path;
+
+use rustix::mount::MountFlags;
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// There is one now.
+    Made,
+    /// There was one already; it has the size that was asked for.
+    Kept,
+    /// There are leases in the folder, which a file system over it would hide.
+    Occupied,
+}
+
+/// What `statfs(2)` calls a tmpfs.
+const TMPFS: i64 = 0x0102_1994;
+/// The least that a file with something in it takes.
+const PAGE: u64 = 4096;
+
+/// Mounts a tmpfs of this many bytes over a folder, which is made if need be.
+///
+/// # Errors
+/// When the system refuses: only root may mount.
+pub fn make_room(folder: &Path, size: u64) -> Result<Room> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o711).create(folder)?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    let bounds = format!("size={size},nr_inodes={}", (size / PAGE).max(1));
+    let above = folder.parent().ok_or_else(|| Error::other("it is no folder in another"))?;
+    if folder.metadata()?.dev() != above.metadata()?.dev() {
+        if rustix::fs::statfs(folder)?.f_type != TMPFS {
+            return Err(Error::other("another file system than a tmpfs is mounted there"));
+        }
+        rustix::mount::mount_remount(folder, flags, bounds.as_str())?;
+        return Ok(Room::Kept);
+    }
+    if std::fs::read_dir(folder)?.next().is_some() {
+        return Ok(Room::Occupied);
+    }
+    let data = std::ffi::CString::new(format!("{bounds},mode=0711"))?;
+    rustix::mount::mount("tmpfs", folder, "tmpfs", flags, data.as_c_str())?;
+    Ok(Room::Made)
+}
