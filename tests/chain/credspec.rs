@@ -70,5 +70,28 @@ fn what_a_plugin_would_not_understand_is_not_written() {
     let refused = |plugin: &str, input: &str| new(&domain, &["--plugin", plugin, "--plugin-input", input]).0.fails(1);
     refused("rkc", "only-one-part").never_says("panicked");
     refused("akv", "SecretUri=http://evil.test/").never_says("panicked");
-    refused("keepass", "x").says("rkc, akv, vault, file or a GUID");
+    refused("aws", "arn:aws:secretsmanager:evil.test/:123456789012:secret:x").says("its region is not one of AWS");
+    refused("ecs", "ccg/reader").says("CredentialArn");
+    refused("keepass", "x").says("rkc, akv, aws, ecs, vault, file or a GUID");
+}
+
+#[test]
+fn secrets_of_aws_are_named_in_either_grammar_and_what_is_wrong_is_what_the_plugin_would_say() {
+    const ARN: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:ccg/reader-AbC12x";
+    let domain = Domain::start();
+    for (plugin, written) in
+        [("aws", format!("\"{ARN}\"")), ("ecs", format!("{{\n        \"CredentialArn\": \"{ARN}\"\n      }}"))]
+    {
+        let (tool, spec) = new(&domain, &["--plugin", plugin, "--plugin-input", ARN]);
+        tool.ok();
+        let text = std::fs::read_to_string(&spec).expect("it can be read");
+        assert!(text.contains(&format!("\"PluginInput\": {written}")), "{text}");
+        credspec("check", &spec).ok().says("can be used");
+        credspec("show", &spec).ok().says(&format!("the plugin {plugin} (AWS Secrets Manager): the secret {ARN}"));
+
+        std::fs::write(&spec, text.replace(":123456789012:", ":1234:")).expect("it can be written");
+        let problem =
+            "the plugin input names no secret of AWS Secrets Manager: its account is not a number of twelve digits";
+        credspec("check", &spec).fails(1).says(problem).says("cannot be used");
+    }
 }

@@ -6,13 +6,10 @@ use std::str::FromStr;
 use dtyp::{Guid, Sid};
 use serde::{Deserialize, Deserializer};
 
-use crate::akv_input::AkvInput;
-use crate::plugin_input::{AKV_CLSID, ECS_CLSID, RKC_CLSID, RkcInput};
-use crate::store_input::{FILE_CLSID, FileInput, VAULT_CLSID, VaultInput};
 use crate::tree::{self, Node};
 use crate::{
-    ActiveDirectoryConfig, BadName, CredentialSpec, DomainJoinConfig, GroupManagedServiceAccount, HostAccountConfig,
-    PluginInput, Problem, Severity, SpecError,
+    ActiveDirectoryConfig, BadInput, BadName, CredentialSpec, DomainJoinConfig, ECS_CLSID, GroupManagedServiceAccount,
+    HostAccountConfig, KnownPlugin, PluginInput, Problem, Severity, SpecError,
 };
 
 /// A gMSA is listed once for each name of its domain; a spec for more accounts than this is a mistake.
@@ -308,7 +305,7 @@ impl Checker {
         let path = place.of(key);
         let text = match self.member(place, key)? {
             Node::Text(text) if !text.is_empty() && text.len() <= 4_096 => text,
-            Node::Object(members) if plugin == Some(ECS_CLSID) => return self.credential_arn(&path, members),
+            Node::Object(members) if plugin == Some(ECS_CLSID) => return self.credential_arn(path, members),
             Node::Object(_) => {
                 self.error(
                     path,
@@ -326,41 +323,28 @@ impl Checker {
                 return None;
             }
         };
-        if plugin == Some(RKC_CLSID)
-            && let Err(wrong) = text.parse::<RkcInput>()
-        {
-            self.error(path, wrong, "write \"namespace:secret\"");
-            return None;
-        }
-        if plugin == Some(AKV_CLSID)
-            && let Err(wrong) = text.parse::<AkvInput>()
-        {
-            self.error(path, wrong, "write \"ObjectId=<guid>;SecretUri=https://<vault>/secrets/<name>\"");
-            return None;
-        }
-        if plugin == Some(VAULT_CLSID)
-            && let Err(wrong) = text.parse::<VaultInput>()
-        {
-            self.error(path, wrong, "write \"<mount>:<path>\", such as \"secret:ccg/webapp01\"");
-            return None;
-        }
-        if plugin == Some(FILE_CLSID)
-            && let Err(wrong) = text.parse::<FileInput>()
-        {
-            self.error(path, wrong, "write the secret's name, such as \"webapp01\"");
-            return None;
-        }
-        Some(PluginInput::new(text))
+        self.understood(path, plugin, PluginInput::new(text))
     }
 
-    /// What Amazon ECS writes: who brings the credentials has read that secret, so nobody asks for it here.
-    fn credential_arn(&mut self, path: &str, members: &[(String, Node)]) -> Option<PluginInput> {
+    /// What a plugin that is known would say of it, it says now.
+    fn understood(&mut self, path: String, plugin: Option<Guid>, input: PluginInput) -> Option<PluginInput> {
+        if let Some(known) = plugin.and_then(KnownPlugin::of)
+            && let Err(wrong) = known.describe(input.as_str())
+        {
+            self.error(path, wrong, format_args!("write {}", known.grammar()));
+            return None;
+        }
+        Some(input)
+    }
+
+    /// What Amazon ECS writes.
+    fn credential_arn(&mut self, path: String, members: &[(String, Node)]) -> Option<PluginInput> {
         match members {
-            [(key, Node::Text(arn))] if key == "CredentialArn" && arn.starts_with("arn:") && arn.len() <= 2_048 => {
-                Some(PluginInput::of_credential_arn(arn))
+            [(key, Node::Text(arn))] if key == "CredentialArn" => {
+                self.understood(path, Some(ECS_CLSID), PluginInput::of_credential_arn(arn))
             }
             _ => {
-                self.error(path, "it does not name a secret", r#"write {"CredentialArn": "arn:aws:secretsmanager:…"}"#);
+                self.error(path, BadInput::ArnShape, format_args!("write {}", KnownPlugin::Ecs.grammar()));
                 None
             }
         }

@@ -7,7 +7,7 @@
 //!
 //! In reading order: [`CredentialSpec`] and its parts; [`check()`], what `pando credspec check` prints; [`CredentialSpec::generate`];
 //! [`RkcInput`], what the Kubernetes plugin is told, with the [`Namespace`] and [`SecretName`] it is made of; [`AkvInput`] and
-//! [`SecretUri`], what the plugin of Azure Key Vault is told; [`VaultInput`] and [`FileInput`], what those of our own are told.
+//! [`SecretUri`], what the plugin of Azure Key Vault is told; [`VaultInput`] and [`FileInput`], what those of our own are told; [`mod@aws`] for those that ask AWS; [`KnownPlugin`], all of them.
 //!
 //! ```
 //! use credspec::{CredentialSpec, DomainFacts, HostAccountConfig, RkcInput};
@@ -28,10 +28,12 @@
 //! GMSACredentialSpec resource (windows.k8s.io) has the same fields.
 
 mod akv_input;
+pub mod aws;
 mod check;
 mod error;
 mod form;
 mod generate;
+mod known_plugin;
 mod name;
 mod plugin_input;
 mod spec;
@@ -39,12 +41,14 @@ mod store_input;
 mod tree;
 
 pub use akv_input::{AkvInput, SecretUri};
+pub use aws::{AWS_CLSID, AwsInput, ECS_CLSID};
 pub use check::{Report, check};
 pub use error::{Problem, Severity, SpecError};
 pub use form::{Document, Form, is_resource_name, read};
 pub use generate::DomainFacts;
+pub use known_plugin::KnownPlugin;
 pub use name::{AccountName, BadName, DnsName, NetBiosName};
-pub use plugin_input::{AKV_CLSID, BadInput, ECS_CLSID, Namespace, PluginInput, RKC_CLSID, RkcInput, SecretName};
+pub use plugin_input::{AKV_CLSID, BadInput, Namespace, PluginInput, RKC_CLSID, RkcInput, SecretName};
 pub use spec::{
     ActiveDirectoryConfig, CredentialSpec, DomainJoinConfig, GroupManagedServiceAccount, HostAccountConfig,
 };

@@ -10,14 +10,12 @@ use dtyp::Guid;
 use serde::ser::{Error as _, Serialize, Serializer};
 
 use crate::BadName;
+use crate::aws::BadArn;
 
 /// The plugin of Rancher Kubernetes clusters, CCGRKC.
 pub const RKC_CLSID: Guid = Guid::from_u128(0xE478_1092_F116_4B79_B55E_28EB_6A22_4E26);
 /// The plugin of Azure Key Vault, CCGAKV.
 pub const AKV_CLSID: Guid = Guid::from_u128(0xCCC2_A336_D7F3_4818_A213_272B_7924_213E);
-
-/// The plugin of Amazon ECS, whose input is an object.
-pub const ECS_CLSID: Guid = Guid::from_u128(0x859E_1386_BDB4_49E8_85C7_3070_B139_20E1);
 
 /// What the plugin is told. People have put passwords in here, so it does not print.
 #[derive(Clone, PartialEq, Eq)]
@@ -179,6 +177,14 @@ pub enum BadInput {
         "the ObjectId in the plugin input is not the object identifier of a managed identity, such as 00112233-4455-6677-8899-aabbccddeeff"
     )]
     ObjectId,
+    /// Not a secret of AWS Secrets Manager.
+    #[error("the plugin input names no secret of AWS Secrets Manager: {0}")]
+    Arn(BadArn),
+    /// Neither the name of one nor the object of Amazon ECS.
+    #[error(
+        "the plugin input is neither the name of a secret (arn:aws:secretsmanager:…) nor {{\"CredentialArn\": \"arn:…\"}}"
+    )]
+    ArnShape,
     /// Not a secret of HashiCorp Vault, or of a folder.
     #[error("the plugin input is not usable: {reason}")]
     Store {

@@ -7,9 +7,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ccg::plugins::{AWS_CLSID, Aws, AwsError, KeySource, Keys, Region, SpecArn, secret_of};
+use ccg::plugins::{Aws, AwsError, KeySource, Keys};
 use ccg::{Bring, LeaseId, Leases, Plugins};
-use credspec::{CredentialSpec, ECS_CLSID};
+use credspec::aws::{Region, SpecArn};
+use credspec::{AWS_CLSID, AwsInput, CredentialSpec, ECS_CLSID};
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
 use tonic::Status;
@@ -166,7 +167,7 @@ fn check_secret(text: &str) -> Result<(), String> {
     let host = spec.active_directory_config.host_account_config.as_ref();
     let host = host.filter(|host| [AWS_CLSID, ECS_CLSID].contains(&host.plugin_guid));
     let host = host.ok_or("names no secret of AWS Secrets Manager: ask for it with AddKerberosLease")?;
-    secret_of(host.plugin_input.as_str()).map(drop).map_err(|error| format!("is not usable: {error}"))
+    host.plugin_input.as_str().parse::<AwsInput>().map(drop).map_err(|error| format!("is not usable: {error}"))
 }
 
 fn refused(error: &AwsError) -> Status {

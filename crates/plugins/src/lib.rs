@@ -41,10 +41,7 @@ mod vault;
 mod windows_codes;
 
 pub use akv::{Akv, AkvError, AkvSettingsError, BadSecret, TrustedVault};
-pub use aws::{
-    AWS_CLSID, Aws, AwsEndpoint, AwsError, AwsService, AwsSettingsError, BadArn, KeySource, Keys, Region, SecretArn,
-    SpecArn, secret_of,
-};
+pub use aws::{Aws, AwsEndpoint, AwsError, AwsService, AwsSettingsError, KeySource, Keys};
 pub use error::PluginError;
 #[cfg(target_os = "linux")]
 pub use file::{FileError, Files};

@@ -39,12 +39,13 @@ pub struct CredspecNew {
     pub also: Vec<String>,
     #[command(flatten)]
     pub administrator: Administrator,
-    /// The CCG plugin that fetches the impersonation account's credentials: rkc (Rancher Kubernetes Cluster), akv (Azure Key Vault), vault
-    /// (HashiCorp Vault, OpenBao), file (a folder on the host), or a plugin's GUID. None for hosts joined to the domain.
+    /// The CCG plugin that fetches the impersonation account's credentials: rkc (Rancher Kubernetes Cluster), akv (Azure Key Vault), aws
+    /// (AWS Secrets Manager), ecs (the same, as Amazon ECS writes it), vault (HashiCorp Vault, OpenBao), file (a folder on the host), or a
+    /// plugin's GUID. None for hosts joined to the domain.
     #[arg(long, value_name = "PLUGIN", requires = "plugin_input")]
     pub plugin: Option<String>,
-    /// What the plugin is told: NAMESPACE:SECRET for rkc, ObjectId=GUID;SecretUri=URL for akv, MOUNT:PATH for vault, a secret's
-    /// name for file.
+    /// What the plugin is told: NAMESPACE:SECRET for rkc, ObjectId=GUID;SecretUri=URL for akv, a secret's ARN for aws and ecs,
+    /// MOUNT:PATH for vault, a secret's name for file.
     #[arg(long, value_name = "TEXT", requires = "plugin")]
     pub plugin_input: Option<String>,
     /// The form to write.

@@ -6,8 +6,7 @@ use std::process::ExitCode;
 use ccg::domain_facts;
 use comfy_table::{ContentArrangement, Table, presets};
 use credspec::{
-    AKV_CLSID, AccountName, CredentialSpec, DnsName, Document, Form, HostAccountConfig, NetBiosName, PluginInput,
-    RKC_CLSID, RkcInput,
+    AccountName, CredentialSpec, DnsName, Document, Form, HostAccountConfig, KnownPlugin, NetBiosName, PluginInput,
 };
 use dtyp::Guid;
 
@@ -35,25 +34,13 @@ pub async fn new(args: CredspecNew) -> Result<ExitCode, Failed> {
 
 /// The plugin by its name or its class, told something that it understands, as far as that is known.
 fn host(plugin: &str, input: &str) -> Result<HostAccountConfig, Failed> {
-    let clsid = match plugin {
-        "rkc" => RKC_CLSID,
-        "akv" => AKV_CLSID,
-        "vault" => credspec::VAULT_CLSID,
-        "file" => credspec::FILE_CLSID,
-        other => {
-            other.parse::<Guid>().map_err(|_| format!("{other:?} is no plugin: say rkc, akv, vault, file or a GUID"))?
-        }
+    let names = || KnownPlugin::ALL.map(KnownPlugin::name).join(", ");
+    let clsid = match KnownPlugin::named(plugin) {
+        Some(known) => known.clsid(),
+        None => plugin.parse::<Guid>().map_err(|_| format!("{plugin:?} is no plugin: say {} or a GUID", names()))?,
     };
-    if clsid == RKC_CLSID {
-        return Ok(HostAccountConfig::rkc(&input.parse::<RkcInput>()?));
-    }
-    match clsid {
-        AKV_CLSID => drop(input.parse::<credspec::AkvInput>()?),
-        credspec::VAULT_CLSID => drop(input.parse::<credspec::VaultInput>()?),
-        credspec::FILE_CLSID => drop(input.parse::<credspec::FileInput>()?),
-        _ => {}
-    }
-    Ok(HostAccountConfig::new(clsid, PluginInput::new(input)))
+    let input = KnownPlugin::of(clsid).map_or_else(|| Ok(PluginInput::new(input)), |known| known.input(input))?;
+    Ok(HostAccountConfig::new(clsid, input))
 }
 
 /// `webapp02@fabrikam.com/FABRIKAM`: an account of another domain, by that domain's two names.
@@ -137,27 +124,19 @@ fn credentials(spec: &CredentialSpec) -> String {
         return "the host's own account: no plugin is named".to_owned();
     };
     let input = config.plugin_input.as_str();
-    match config.plugin_guid {
-        RKC_CLSID => match input.parse::<RkcInput>() {
-            Ok(known) => format!("the plugin rkc: the secret {} of the namespace {}", known.secret, known.namespace),
-            Err(error) => format!("the plugin rkc, which will not understand its input: {error}"),
-        },
-        AKV_CLSID => match input.parse::<credspec::AkvInput>() {
-            Ok(_) => format!("the plugin akv (Azure Key Vault): {input}"),
-            Err(error) => format!("the plugin akv, which will not understand its input: {error}"),
-        },
-        credspec::VAULT_CLSID => match input.parse::<credspec::VaultInput>() {
-            Ok(known) => format!("the plugin vault (HashiCorp Vault, OpenBao): {known}"),
-            Err(error) => format!("the plugin vault, which will not understand its input: {error}"),
-        },
-        credspec::FILE_CLSID => match input.parse::<credspec::FileInput>() {
-            Ok(known) => format!("the plugin file: the secret {known}"),
-            Err(error) => format!("the plugin file, which will not understand its input: {error}"),
-        },
-        other => {
-            let length = input.chars().count();
-            format!("the plugin {}, told {length} characters that are not shown: they may be a secret", other.braced())
-        }
+    let Some(plugin) = KnownPlugin::of(config.plugin_guid) else {
+        let (class, length) = (config.plugin_guid.braced(), input.chars().count());
+        return format!("the plugin {class}, told {length} characters that are not shown: they may be a secret");
+    };
+    let store = match plugin {
+        KnownPlugin::Rkc | KnownPlugin::File => "",
+        KnownPlugin::Akv => " (Azure Key Vault)",
+        KnownPlugin::Aws | KnownPlugin::Ecs => " (AWS Secrets Manager)",
+        KnownPlugin::Vault => " (HashiCorp Vault, OpenBao)",
+    };
+    match plugin.describe(input) {
+        Ok(understood) => format!("the plugin {}{store}: {understood}", plugin.name()),
+        Err(error) => format!("the plugin {}, which will not understand its input: {error}", plugin.name()),
     }
 }
 

@@ -3,10 +3,11 @@
 //! AWS, "GetSecretValue", "GetParameter", the AWS JSON 1.1 protocol's errors, S3's "Error responses"; ECS, "Using gMSA for Linux containers"
 //! (the secret's members).
 
+use credspec::aws::SecretArn;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::{Keys, SecretArn};
+use super::Keys;
 use crate::account::{PasswordFault, check_password, is_name};
 use crate::json_texts::{self, NotAnObject, Text};
 

@@ -7,7 +7,7 @@ use std::fmt;
 use credspec::SecretUri;
 use pki::Roots;
 
-use super::arn::{Partition, Region};
+use credspec::aws::{Partition, Region};
 
 /// The services that are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,19 +1,12 @@
-use super::arn::BadArn;
+use credspec::BadInput;
 
 /// Why AWS gave no credentials, or no credential spec. None of these texts holds a key or a secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AwsError {
     /// The credential spec, or whoever asked, names nothing that can be fetched.
-    #[error(
-        "what the plugin is told names no secret of AWS Secrets Manager: {0} (correct CredentialArn in the credential spec)"
-    )]
-    Input(BadArn),
-    /// What the plugin is told is no object with a `CredentialArn`.
-    #[error(
-        "the plugin input is neither the name of a secret (arn:aws:secretsmanager:…) nor {{\"CredentialArn\": \"arn:…\"}}"
-    )]
-    InputShape,
+    #[error("{0} (correct the credential spec)")]
+    Input(BadInput),
     /// There is nothing to ask with.
     #[error("there is no access key to ask AWS with, from {from}: {what}")]
     NoKeys {

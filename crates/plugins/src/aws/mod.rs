@@ -5,7 +5,6 @@
 //! one that the operator declared, and to nobody else.
 
 mod answers;
-mod arn;
 mod endpoints;
 mod error;
 mod keys;
@@ -15,23 +14,18 @@ mod signature;
 use std::sync::Arc;
 use std::time::Duration;
 
-use credspec::{ECS_CLSID, SecretUri};
+use credspec::aws::{Place, Region, SecretArn, SpecArn};
+use credspec::{AWS_CLSID, AwsInput, ECS_CLSID, SecretUri};
 use dtyp::{Clock, Guid, SystemClock};
-use serde::Deserialize;
 
 use crate::retry::Budget;
 use crate::{Hop, PasswordCredentials, Plugin, PluginError};
 
-pub use arn::{BadArn, Region, SecretArn, SpecArn};
 pub use endpoints::{AwsEndpoint, AwsService, AwsSettingsError};
 pub use error::AwsError;
 pub use keys::{KeySource, Keys};
 
-use arn::Place;
 use requests::{Asked, Question};
-
-/// The plugin of AWS Secrets Manager: a class of Pando's own, whose input is the secret's name.
-pub const AWS_CLSID: Guid = Guid::from_u128(0xBCA0_A85D_6669_4DC5_81F8_D916_DBFF_22A9);
 
 /// The longest credential spec that is fetched.
 const LONGEST_SPEC: usize = 64 << 10;
@@ -196,44 +190,7 @@ impl Plugin for Aws {
     }
 
     fn get_password_credentials(&self, input: &str) -> Result<PasswordCredentials, PluginError> {
-        Ok(self.account(&secret_of(input)?)?)
-    }
-}
-
-/// The secret that a plugin input names: `arn:…`, or `{"CredentialArn": "arn:…"}` as for Amazon ECS.
-///
-/// # Errors
-/// [`AwsError::Input`], [`AwsError::InputShape`].
-pub fn secret_of(input: &str) -> Result<SecretArn, AwsError> {
-    #[derive(Deserialize)]
-    struct Named {
-        #[serde(rename = "CredentialArn")]
-        arn: String,
-    }
-    let arn = match input.trim_start().starts_with('{') {
-        true => serde_json::from_str::<Named>(input).map_err(|_| AwsError::InputShape)?.arn,
-        false if input.starts_with("arn:") => input.to_owned(),
-        false => return Err(AwsError::InputShape),
-    };
-    arn.parse().map_err(AwsError::Input)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_grammars_name_a_secret_and_nothing_else_does() {
-        const ARN: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:reader";
-        assert_eq!(secret_of(ARN).unwrap().as_str(), ARN);
-        assert_eq!(secret_of(credspec::PluginInput::of_credential_arn(ARN).as_str()).unwrap().as_str(), ARN);
-        for input in
-            ["", "{}", "{\"CredentialArn\":1}", "{\"CredentialArn\":\"x\"}", "hunter2", "[]", "arn:aws:s3:::b/k"]
-        {
-            let error = secret_of(input).unwrap_err();
-            assert!(!error.to_string().contains("hunter2"), "{error}");
-        }
-        let twice = format!("{{\"CredentialArn\":\"{ARN}\",\"CredentialArn\":\"{ARN}\"}}");
-        assert!(secret_of(&twice).is_err());
+        let AwsInput { secret } = input.parse().map_err(AwsError::Input)?;
+        Ok(self.account(&secret)?)
     }
 }

@@ -4,13 +4,13 @@ use secrecy::ExposeSecret;
 use ureq::http::HeaderValue;
 use zeroize::Zeroizing;
 
-use super::arn::{Region, SecretArn, SpecArn};
 use super::endpoints::{self, AwsService};
 use super::keys::Keys;
 use super::signature::{Scope, Signable, authorization, sha256};
 use super::{Aws, AwsError, answers};
 use crate::http::{self, Failure, Header, Reply, secret_header};
 use crate::retry::{Budget, Policy};
+use credspec::aws::{Region, SecretArn, SpecArn};
 use pki::Roots;
 
 /// What passes by itself; a name may not resolve yet while a machine starts.

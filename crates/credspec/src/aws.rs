@@ -1,20 +1,34 @@
-//! The names of things in AWS that the guard may be led to: a secret, a parameter, an object of a bucket.
+//! The names of things in AWS that the guard may be led to: a secret, a parameter, an object of a bucket; and what the plugins that ask there
+//! are told.
 //!
 //! Whoever writes a credential spec, or asks for a lease, chooses these texts, so that each is parsed into parts from which no other request
 //! can be made. AWS General Reference, "Amazon Resource Names"; "Actions, resources, and condition keys" of Secrets Manager, Systems Manager
-//! and S3; S3 User Guide, "Bucket naming rules".
+//! and S3; S3 User Guide, "Bucket naming rules"; ECS, "Using gMSA for Linux containers" (CredentialArn).
 
 use std::fmt;
 use std::str::FromStr;
+
+use dtyp::Guid;
+use serde::Deserialize;
+
+use crate::BadInput;
+
+/// The plugin of AWS Secrets Manager: a class of Pando's own, whose input is the secret's name.
+pub const AWS_CLSID: Guid = Guid::from_u128(0xBCA0_A85D_6669_4DC5_81F8_D916_DBFF_22A9);
+/// The plugin of Amazon ECS, whose input is an object.
+pub const ECS_CLSID: Guid = Guid::from_u128(0x859E_1386_BDB4_49E8_85C7_3070_B139_20E1);
 
 /// Longer than any that AWS hands out.
 const LONGEST: usize = 2_048;
 
 /// A part of AWS with accounts and names of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Partition {
+pub enum Partition {
+    /// `aws`.
     Commercial,
+    /// `aws-cn`.
     China,
+    /// `aws-us-gov`.
     UsGov,
 }
 
@@ -29,7 +43,8 @@ impl Partition {
     }
 
     /// The domain of its services.
-    pub(crate) const fn suffix(self) -> &'static str {
+    #[must_use]
+    pub const fn suffix(self) -> &'static str {
         match self {
             Self::Commercial | Self::UsGov => "amazonaws.com",
             Self::China => "amazonaws.com.cn",
@@ -49,7 +64,8 @@ impl Region {
     }
 
     /// Where it belongs to.
-    pub(crate) fn partition(&self) -> Partition {
+    #[must_use]
+    pub fn partition(&self) -> Partition {
         match self.0.split_once('-') {
             Some(("cn", _)) => Partition::China,
             Some(("us", rest)) if rest.starts_with("gov-") => Partition::UsGov,
@@ -111,7 +127,8 @@ impl SecretArn {
     }
 
     /// Whether this is it: six characters that AWS appends may be left out.
-    pub(crate) fn is(&self, answered: &str) -> bool {
+    #[must_use]
+    pub fn is(&self, answered: &str) -> bool {
         let suffix = answered.strip_prefix(self.text.as_str());
         suffix.is_some_and(|suffix| suffix.is_empty() || (suffix.len() == 7 && suffix.starts_with('-')))
     }
@@ -145,12 +162,23 @@ pub struct SpecArn {
     place: Place,
 }
 
+/// Which of the services has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub enum Place {
     /// A parameter of Systems Manager, by its whole name.
-    Parameter { region: Region },
+    Parameter {
+        /// Where it is kept.
+        region: Region,
+    },
     /// An object of a bucket. Buckets have no region in their names.
-    Object { partition: Partition, bucket: String, key: String },
+    Object {
+        /// Where the bucket is.
+        partition: Partition,
+        /// Its name.
+        bucket: String,
+        /// The object's.
+        key: String,
+    },
 }
 
 impl SpecArn {
@@ -160,7 +188,9 @@ impl SpecArn {
         &self.text
     }
 
-    pub(crate) fn place(&self) -> &Place {
+    /// Where to ask for it.
+    #[must_use]
+    pub fn place(&self) -> &Place {
         &self.place
     }
 }
@@ -244,6 +274,32 @@ fn split<'a>(text: &'a str, service: &str, shape: BadArn) -> Result<(Partition, 
     Ok((partition, part()?, part()?, part()?))
 }
 
+/// What the plugins are told: the name of a secret, as it is or, as for Amazon ECS, as `{"CredentialArn": "arn:…"}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwsInput {
+    /// The secret with the impersonation account's credentials.
+    pub secret: SecretArn,
+}
+
+impl FromStr for AwsInput {
+    type Err = BadInput;
+
+    fn from_str(text: &str) -> Result<Self, BadInput> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Named {
+            #[serde(rename = "CredentialArn")]
+            arn: String,
+        }
+        let arn = match text.trim_start().starts_with('{') {
+            true => serde_json::from_str::<Named>(text).map_err(|_| BadInput::ArnShape)?.arn,
+            false if text.starts_with("arn:") => text.to_owned(),
+            false => return Err(BadInput::ArnShape),
+        };
+        Ok(Self { secret: arn.parse().map_err(BadInput::Arn)? })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -265,6 +321,30 @@ mod tests {
         assert!(arn.is("arn:aws:secretsmanager:eu-central-1:123456789012:secret:a"));
         assert!(!arn.is("arn:aws:secretsmanager:eu-central-1:123456789012:secret:ab"));
         assert!(!arn.is("arn:aws:secretsmanager:eu-central-1:123456789012:secret:a-other-AbC12x"));
+    }
+
+    #[test]
+    fn both_grammars_name_a_secret_and_nothing_else_does() {
+        const ARN: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:reader";
+        let secret = |text: &str| text.parse::<AwsInput>().map(|input| input.secret.as_str().to_owned());
+        assert_eq!(secret(ARN).unwrap(), ARN);
+        assert_eq!(secret(crate::PluginInput::of_credential_arn(ARN).as_str()).unwrap(), ARN);
+        let twice = format!("{{\"CredentialArn\":\"{ARN}\",\"CredentialArn\":\"{ARN}\"}}");
+        let more = format!("{{\"CredentialArn\":\"{ARN}\",\"Password\":\"hunter2\"}}");
+        for input in [
+            "",
+            "{}",
+            "{\"CredentialArn\":1}",
+            "{\"CredentialArn\":\"x\"}",
+            "hunter2",
+            "[]",
+            "arn:aws:s3:::b/k",
+            &twice,
+            &more,
+        ] {
+            let error = secret(input).unwrap_err();
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+        }
     }
 
     #[test]
@@ -335,7 +415,7 @@ mod tests {
 
         #[test]
         fn any_text_is_read_or_refused(text in "(arn:aws:(s3|ssm|secretsmanager):)?.{0,60}") {
-            let _ = (text.parse::<SecretArn>(), text.parse::<SpecArn>(), text.parse::<Region>());
+            let _ = (text.parse::<SecretArn>(), text.parse::<SpecArn>(), text.parse::<Region>(), text.parse::<AwsInput>());
         }
     }
 }
