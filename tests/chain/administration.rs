@@ -60,6 +60,60 @@ fn groups_of_groups_count_and_strangers_are_told_apart_from_mistakes() {
 }
 
 #[test]
+fn what_is_no_gmsa_is_said_to_be_what_it_is() {
+    let domain = Domain::start();
+    let account = |name: &str, class: &str, more: &str| {
+        format!(
+            "dn: CN={name},CN=Managed Service Accounts,DC=contoso,DC=com\nobjectClass: {class}\nsAMAccountName: {name}$\n\
+             userAccountControl: 4096\n{more}\n\n"
+        )
+    };
+    let both = account("backup1", "msDS-ManagedServiceAccount", &pando_tests::unicode_pwd("Keeps-the-tapes-3"))
+        + &account("next1", "msDS-DelegatedManagedServiceAccount", "msDS-ManagedPasswordInterval: 30");
+    domain.as_admin("ldapadd", pando_tests::Transport::Ldaps).input(both).ok();
+    for (name, kind) in [
+        ("backup1", "backup1$ is no gMSA, but a standalone managed service account"),
+        ("next1$", "next1$ is no gMSA, but a delegated managed service account"),
+        ("alice", "alice is no gMSA, but a user"),
+        ("staff", "staff is no gMSA, but a group"),
+        ("dc1", "DC1$ is no gMSA, but a computer"),
+        ("nobody", "there is no gMSA nobody$"),
+    ] {
+        as_admin(&domain, &["gmsa", "show", name]).fails(1).says(kind);
+    }
+    // The password of a standalone account is its computer's to set, and a person's who may.
+    domain.kinit("backup1$", "Keeps-the-tapes-3").ok();
+}
+
+#[test]
+fn names_are_refused_before_anything_is_asked_and_principals_go_by_any_of_theirs() {
+    let domain = Domain::start();
+    let create = |name| as_admin(&domain, &["gmsa", "create", name]).fails(1);
+    create("longer-than-that").says("no gMSA has more than 15");
+    create("web/app").says("no account name has the character '/'");
+    as_admin(&domain, &["gmsa", "create", "billing", "--allow", "alice@contoso.com"]).ok();
+    as_admin(&domain, &["gmsa", "explain", "billing", "alice@CONTOSO.com"]).ok().says("alice is allowed to");
+    as_admin(&domain, &["gmsa", "explain", "billing", "alice@fabrikam.com"]).fails(1).says("there is no principal");
+    let refused = as_guard(&domain, &["gmsa", "test", "billing"]).fails(1);
+    refused.says("pando gmsa explain billing svc-guard@contoso.com");
+    as_admin(&domain, &["gmsa", "explain", "billing", "svc-guard@contoso.com"]).fails(1).says("it is allowed to alice");
+}
+
+#[test]
+fn a_forest_without_a_root_key_is_told_what_to_do() {
+    let domain = Domain::start();
+    as_guard(&domain, &["kds", "list"]).ok().says("There are no KDS root keys, or you may not see them");
+    let listed = as_admin(&domain, &["kds", "list", "--json"]).ok();
+    let listed: Value = serde_json::from_str(&listed.stdout).expect("--json prints JSON");
+    let id = listed[0]["id"].as_str().expect("a name");
+    as_admin(&domain, &["kds", "retire", id, "--force"]).ok().says("make one with pando kds create");
+    as_admin(&domain, &["gmsa", "create", "late"])
+        .fails(1)
+        .says("no KDS root key is effective")
+        .says("`pando kds create`");
+}
+
+#[test]
 fn a_root_key_is_made_over_ldap_used_and_retired_and_its_secret_never_read() {
     let domain = Domain::start();
     as_admin(&domain, &["kds", "create"]).ok().says("is used from 20");

@@ -1,5 +1,10 @@
 //! `pando credspec`: written from the directory, shown, and taken from one form into another.
-#![allow(clippy::expect_used, clippy::panic, reason = "only tests here; failing is their job")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "only tests here; failing is their job"
+)]
 
 use std::path::{Path, PathBuf};
 
@@ -29,6 +34,13 @@ fn a_spec_is_written_shown_and_converted_there_and_back() {
     tool.ok();
     credspec("check", &spec).ok().says("can be used");
     let shown = credspec("show", &spec).ok();
+    let json = credspec("show", &spec).arg("--json").ok();
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).expect("--json prints JSON");
+    assert_eq!(
+        (&json["account"], &json["domain"], &json["form"]),
+        (&"webapp01$".into(), &"contoso.com".into(), &"file".into())
+    );
+    assert_eq!(json["foreign_accounts"][0], serde_json::json!({ "account": "app2$", "domain": "fabrikam.com" }));
     shown.says("webapp01$").says("app2$ of fabrikam.com").says("the secret ccg of the namespace gmsa").says("CONTOSO");
 
     let original = std::fs::read_to_string(&spec).expect("it can be read");
@@ -40,6 +52,15 @@ fn a_spec_is_written_shown_and_converted_there_and_back() {
     let back = credspec("convert", &resource).args(["--to", "file"]).ok();
     assert_eq!(back.stdout.trim(), original.trim());
     credspec("convert", &spec).args(["--to", "kubernetes", "--name", "Team_A"]).fails(1).says("--name");
+}
+
+#[test]
+fn a_spec_for_a_gmsa_that_is_not_there_is_written_and_said_to_be_early() {
+    let domain = Domain::start();
+    let (tool, spec) = new(&domain, &["--account", "webap01"]);
+    let note = tool.ok().says("There is no gMSA webap01$ in contoso.com yet").never_says("webapp01$");
+    assert_eq!(note.stdout, "");
+    credspec("check", &spec).ok();
 }
 
 #[test]

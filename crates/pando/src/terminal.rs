@@ -8,6 +8,18 @@ pub fn say(text: impl std::fmt::Display) {
     println!("{text}");
 }
 
+/// Prints a table; what fills its lines up is of no use to anybody.
+pub fn table(table: &comfy_table::Table) {
+    say(table.trim_fmt());
+}
+
+/// RFC 3339, to the minute.
+pub fn time(time: dtyp::FileTime) -> String {
+    let time = time.generalized();
+    let part = |range: std::ops::Range<usize>| time.get(range).unwrap_or_default();
+    format!("{}-{}-{}T{}:{}Z", part(0..4), part(4..6), part(6..8), part(8..10), part(10..12))
+}
+
 /// Prints something about the work, not its answer.
 pub fn note(text: impl std::fmt::Display) {
     eprintln!("{text}");

@@ -77,7 +77,7 @@ impl RootKeys {
         effective().find(|key| !is_late(key)).or_else(|| effective().next()).ok_or_else(|| {
             Error::unwilling(
                 win32::DS_UNWILLING_TO_PERFORM,
-                "no KDS root key is effective, so there is no password to derive: create one (`pando domain provision --kds-root-key`), \
+                "no KDS root key is effective, so there is no password to derive: create one (`pando kds create`), \
                  or wait until it is effective",
             )
         })

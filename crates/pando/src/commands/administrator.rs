@@ -44,15 +44,18 @@ impl Administration {
         }
     }
 
-    /// A user, computer or group, by account name (a computer's with or without `$`) or by distinguished name.
+    /// A user, computer or group, by account name (a computer's with or without `$`), by user principal name, which everybody has in this
+    /// domain, or by distinguished name.
     pub async fn principal(&mut self, name: &str, attributes: &[&str]) -> Result<Entry, Failed> {
         if name.contains('=') {
             let found = self.connection.read(name, attributes).await?;
             return found.ok_or_else(|| format!("there is no {name}, or you may not see it").into());
         }
-        let name = Search::escape(name.rsplit('\\').next().unwrap_or_default().as_bytes());
-        let filter = format!("(&(objectSid=*)(|(sAMAccountName={name})(sAMAccountName={name}$)))");
-        self.only(&filter, &format!("principal {name}"), attributes).await
+        let own = name.rsplit_once('@').filter(|(_, domain)| domain.eq_ignore_ascii_case(&self.dns_name()));
+        let plain = own.map_or(name, |(account, _)| account).rsplit('\\').next().unwrap_or_default();
+        let [plain, whole] = [plain, name].map(|text| Search::escape(text.as_bytes()));
+        let names = format!("(sAMAccountName={plain})(sAMAccountName={plain}$)(userPrincipalName={whole})");
+        self.only(&format!("(&(objectSid=*)(|{names}))"), &format!("principal {name}"), attributes).await
     }
 
     /// The account name behind a SID, or the SID itself.

@@ -4,11 +4,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use ccg::domain_facts;
+use client::ldap::Search;
 use comfy_table::{ContentArrangement, Table, presets};
 use credspec::{
     AccountName, CredentialSpec, DnsName, Document, Form, HostAccountConfig, KnownPlugin, NetBiosName, PluginInput,
 };
 use dtyp::Guid;
+use serde_json::json;
 
 use super::Failed;
 use super::administrator::Administration;
@@ -23,13 +25,27 @@ pub async fn new(args: CredspecNew) -> Result<ExitCode, Failed> {
         _ => None,
     };
     let _progress = progress::start("asking the directory about its domain");
-    let mut connection = Administration::begin(&args.administrator).await?.connection;
-    let facts = domain_facts(&mut connection).await?;
-    connection.unbind().await;
+    let mut administration = Administration::begin(&args.administrator).await?;
+    let facts = domain_facts(&mut administration.connection).await?;
+    for account in &accounts {
+        if !is_there(&mut administration, account).await? {
+            let (account, domain) = (account.sam_account_name(), &facts.dns_name);
+            terminal::note(format_args!("There is no gMSA {account} in {domain} yet, or you may not see it"));
+        }
+    }
+    administration.connection.unbind().await;
     let spec = CredentialSpec::generate(&facts, &accounts, host)?;
     let spec = also.into_iter().fold(spec, |spec, (name, dns, net_bios)| spec.with_foreign(&name, &dns, &net_bios));
     write(args.out.as_deref(), &formed(&spec, args.form, args.name.as_deref(), false)?)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A spec may be written before its account is made, but more often its name is mistyped.
+async fn is_there(administration: &mut Administration, account: &AccountName) -> Result<bool, Failed> {
+    let name = Search::escape(account.sam_account_name().as_bytes());
+    let filter = format!("(&(objectClass=msDS-GroupManagedServiceAccount)(sAMAccountName={name}))");
+    let search = Search::subtree(&administration.base, &filter, &["cn"]);
+    Ok(!administration.connection.search(&search).await?.is_empty())
 }
 
 /// The plugin by its name or its class, told something that it understands, as far as that is known.
@@ -80,19 +96,48 @@ pub fn convert(args: &CredspecConvert) -> Result<ExitCode, Failed> {
 pub fn show(args: &CredspecShow) -> Result<ExitCode, Failed> {
     let document = read(&args.file)?;
     let spec = parse(&args.file, &document)?;
-    let rows = rows(&spec, &document);
     if args.json {
-        let all: serde_json::Map<_, _> = rows.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
-        terminal::say(serde_json::Value::from(all));
+        terminal::say(serde_json::to_string_pretty(&shown(&spec, &document))?);
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    for (key, value) in rows {
+    for (key, value) in rows(&spec, &document) {
         table.add_row([key.to_owned(), value]);
     }
-    terminal::say(table);
+    terminal::table(&table);
     Ok(ExitCode::SUCCESS)
+}
+
+/// For machines.
+fn shown(spec: &CredentialSpec, document: &Document) -> serde_json::Value {
+    let domain = &spec.domain_join_config;
+    let form = match document.form {
+        Form::File => "file",
+        Form::Docker => "docker",
+        Form::Kubernetes => "kubernetes",
+    };
+    let foreign: Vec<_> = spec
+        .foreign_accounts()
+        .map(|account| json!({ "account": account.name.sam_account_name(), "domain": account.scope }))
+        .collect();
+    json!({
+        "account": domain.machine_account_name.sam_account_name(),
+        "further_accounts": further(spec),
+        "foreign_accounts": foreign,
+        "domain": domain.dns_name.as_str(),
+        "net_bios_name": domain.net_bios_name.as_str(),
+        "forest": domain.dns_tree_name.as_str(),
+        "domain_sid": domain.sid.to_string(),
+        "domain_guid": domain.guid.to_string(),
+        "credentials_from": credentials(spec),
+        "form": form,
+        "name": document.name,
+    })
+}
+
+fn further(spec: &CredentialSpec) -> Vec<String> {
+    spec.accounts().into_iter().skip(1).map(AccountName::sam_account_name).collect()
 }
 
 fn rows(spec: &CredentialSpec, document: &Document) -> Vec<(&'static str, String)> {
@@ -104,11 +149,10 @@ fn rows(spec: &CredentialSpec, document: &Document) -> Vec<(&'static str, String
         (Form::Kubernetes, None) => "a GMSACredentialSpec of Kubernetes without a name".to_owned(),
     };
     let names = |all: Vec<String>| if all.is_empty() { "none".to_owned() } else { all.join(", ") };
-    let further = spec.accounts().into_iter().skip(1).map(AccountName::sam_account_name).collect();
     let foreign = spec.foreign_accounts().map(|account| format!("{}$ of {}", account.name, account.scope)).collect();
     vec![
         ("The container is", domain.machine_account_name.sam_account_name()),
-        ("Further accounts", names(further)),
+        ("Further accounts", names(further(spec))),
         ("Of other domains", names(foreign)),
         ("Domain", format!("{} ({}), in the forest {}", domain.dns_name, domain.net_bios_name, domain.dns_tree_name)),
         ("Domain's SID", domain.sid.to_string()),

@@ -46,7 +46,7 @@ async fn create(args: &KdsCreate) -> Result<(), Failed> {
     // What was copied for the request is wiped; the key wipes itself.
     attributes.iter_mut().flat_map(|(_, values)| values).for_each(zeroize::Zeroize::zeroize);
     added?;
-    let since = if args.immediately { "now".to_owned() } else { readable(use_start) };
+    let since = if args.immediately { "now".to_owned() } else { terminal::time(use_start) };
     terminal::say(format_args!("KDS root key {} is used from {since} on", key.id));
     Ok(())
 }
@@ -57,20 +57,24 @@ async fn list(args: &KdsList) -> Result<(), Failed> {
     let now = SystemClock.now();
     if args.json {
         let key = |key: &Key| {
-            json!({ "id": key.id.to_string(), "created": readable(key.created), "used_from": readable(key.use_start),
+            json!({ "id": key.id.to_string(), "created": terminal::time(key.created), "used_from": terminal::time(key.use_start),
                 "effective": key.use_start <= now, "made_by": key.maker })
         };
         terminal::say(serde_json::to_string_pretty(&keys.iter().map(key).collect::<Vec<_>>())?);
+        return Ok(());
+    }
+    if keys.is_empty() {
+        terminal::say("There are no KDS root keys, or you may not see them: make one with pando kds create");
         return Ok(());
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["ROOT KEY", "CREATED", "USED FROM", "EFFECTIVE", "MADE BY"]);
     for key in &keys {
         let effective = if key.use_start <= now { "yes" } else { "not yet" };
-        let (created, from) = (readable(key.created), readable(key.use_start));
+        let (created, from) = (terminal::time(key.created), terminal::time(key.use_start));
         table.add_row([key.id.to_string(), created, from, effective.to_owned(), key.maker.clone()]);
     }
-    terminal::say(table);
+    terminal::table(&table);
     Ok(())
 }
 
@@ -97,6 +101,10 @@ async fn retire(args: &KdsRetire) -> Result<(), Failed> {
     }
     administration.connection.delete(&key.dn).await?;
     terminal::say(format_args!("KDS root key {id} is deleted"));
+    let now = SystemClock.now();
+    if !known.iter().any(|key| key.id != id && key.use_start <= now) {
+        terminal::note("No root key is effective now, so no password can be derived: make one with pando kds create");
+    }
     Ok(())
 }
 
@@ -137,11 +145,4 @@ async fn container(administration: &mut Administration) -> Result<String, Failed
     let configuration = root.as_ref().and_then(|root| root.text("configurationNamingContext"));
     let configuration = configuration.ok_or("the server names no configuration: is it a domain controller?")?;
     Ok(format!("CN=Master Root Keys,CN=Group Key Distribution Service,CN=Services,{configuration}"))
-}
-
-/// RFC 3339, to the minute.
-pub fn readable(time: FileTime) -> String {
-    let time = time.generalized();
-    let part = |range: std::ops::Range<usize>| time.get(range).unwrap_or_default();
-    format!("{}-{}-{}T{}:{}Z", part(0..4), part(4..6), part(6..8), part(8..10), part(10..12))
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::finding::Findings;
 use super::kds::{self, Asked};
+use crate::terminal;
 
 /// Certificates that end sooner should have been renewed by now: a provider does so at two thirds of their life.
 const SOON: Duration = Duration::from_secs(3600);
@@ -121,11 +122,11 @@ pub fn certificates(spec: &CredentialSpec, host_dir: &Path, clock: &dyn Clock, f
     };
     let now = clock.now();
     for (what, ends) in all {
-        let seen = format!("{what} is valid until {}", ends.generalized());
+        let seen = format!("{what} is valid until {}", terminal::time(ends));
         let renew = "see that the account provider runs: it renews its certificates by itself";
         match ends.since(now) {
             left if left.is_zero() => {
-                findings.broken(LINK, format!("{what} has ended at {}", ends.generalized()), Some(renew.to_owned()));
+                findings.broken(LINK, format!("{what} has ended at {}", terminal::time(ends)), Some(renew.to_owned()));
             }
             left if left < SOON => findings.warning(LINK, seen, renew),
             _ => findings.holds(LINK, seen),

@@ -84,7 +84,7 @@ impl Findings {
         for finding in &self.0 {
             table.add_row([finding.state.word(), &finding.link, &finding.seen]);
         }
-        terminal::say(table);
+        terminal::table(&table);
         for finding in self.0.iter().filter(|finding| finding.state != State::Holds) {
             if let Some(fix) = &finding.fix {
                 terminal::say(format_args!("\n{}: {fix}", finding.link));

@@ -9,6 +9,7 @@ use client::{gmsa, ldap};
 use dtyp::FileTime;
 
 use super::finding::Findings;
+use crate::terminal;
 
 pub const LINK: &str = "the KDS root key";
 /// `unwillingToPerform`: a controller says so to those whom it would give the password, if it could derive it.
@@ -73,7 +74,7 @@ pub fn judge(account: &str, keys: &RootKeys, asked: &Asked<'_>, now: FileTime, f
             false
         }
         (_, _, Some(from), _) => {
-            let seen = format!("no root key is effective yet: the first one is from {} on", from.generalized());
+            let seen = format!("no root key is effective yet: the first one is from {} on", terminal::time(from));
             findings.broken(LINK, seen, fix(WAIT));
             true
         }
@@ -88,7 +89,7 @@ pub fn judge(account: &str, keys: &RootKeys, asked: &Asked<'_>, now: FileTime, f
                 .and_then(|id| keys.seen.iter().find(|(seen, _)| *seen == id))
                 .unwrap_or(&(*id, *from))
                 .to_owned();
-            findings.holds(LINK, format!("root key {id} is there, effective since {}", from.generalized()));
+            findings.holds(LINK, format!("root key {id} is there, effective since {}", terminal::time(from)));
             false
         }
     }

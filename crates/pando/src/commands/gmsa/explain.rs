@@ -65,7 +65,11 @@ pub async fn test(args: &GmsaName) -> Result<ExitCode, Failed> {
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
-            terminal::say(format_args!("{} does not work for {}: {error}", args.name, args.administrator.user));
+            let (name, user) = (&args.name, &args.administrator.user);
+            terminal::say(format_args!("{name} does not work for {user}: {error}"));
+            if matches!(error, gmsa::Error::NotAllowed { .. }) {
+                terminal::say(format_args!("An administrator sees which: pando gmsa explain {name} {user} …"));
+            }
             Ok(ExitCode::FAILURE)
         }
     }

@@ -9,6 +9,7 @@ mod spn;
 use std::process::ExitCode;
 
 use client::ldap::{Entry, Modification, Search};
+use credspec::AccountName;
 use dtyp::Sid;
 
 use super::Failed;
@@ -43,8 +44,9 @@ pub async fn run(command: Gmsa) -> Result<ExitCode, Failed> {
 }
 
 async fn create(args: GmsaCreate) -> Result<(), Failed> {
+    // What a credential spec could not name is refused before anything is asked.
+    let name = bare(&args.name).parse::<AccountName>()?;
     let mut administration = Administration::begin(&args.administrator).await?;
-    let name = bare(&args.name);
     let mut membership = Membership::nobody();
     for reader in &args.allow {
         membership.allow(sid_of(&administration.principal(reader, &["objectSid"]).await?)?);
@@ -53,7 +55,7 @@ async fn create(args: GmsaCreate) -> Result<(), Failed> {
     let text = |value: &str| vec![value.as_bytes().to_vec()];
     let mut attributes = vec![
         ("objectClass", text(CLASS)),
-        ("sAMAccountName", text(&format!("{name}$"))),
+        ("sAMAccountName", text(&name.sam_account_name())),
         ("dNSHostName", text(&host)),
         ("msDS-ManagedPasswordInterval", text(&args.interval_days.to_string())),
         ("msDS-SupportedEncryptionTypes", text(AES)),
@@ -100,7 +102,25 @@ async fn retire(args: &GmsaName) -> Result<(), Failed> {
 /// A gMSA by name, with or without `$`.
 async fn account(administration: &mut Administration, name: &str, attributes: &[&str]) -> Result<Entry, Failed> {
     let filter = format!("(&(objectClass={CLASS})(sAMAccountName={}$))", Search::escape(bare(name).as_bytes()));
-    administration.only(&filter, &format!("gMSA {}$", bare(name)), attributes).await
+    match administration.only(&filter, &format!("gMSA {}$", bare(name)), attributes).await {
+        Ok(found) => Ok(found),
+        Err(none) => Err(other_kind(administration, name).await.unwrap_or(none)),
+    }
+}
+
+/// What has the name, if it is not a gMSA.
+async fn other_kind(administration: &mut Administration, name: &str) -> Option<Failed> {
+    let found = administration.principal(bare(name), &["objectClass", "sAMAccountName"]).await.ok()?;
+    let is = |class: &str| found.values("objectClass").iter().any(|value| value.eq_ignore_ascii_case(class.as_bytes()));
+    let kinds = [
+        ("msDS-ManagedServiceAccount", "a standalone managed service account, whose password its computer sets"),
+        ("msDS-DelegatedManagedServiceAccount", "a delegated managed service account, whose password nobody reads"),
+        ("computer", "a computer"),
+        ("user", "a user"),
+        ("group", "a group"),
+    ];
+    let (_, kind) = kinds.into_iter().find(|(class, _)| is(class))?;
+    Some(format!("{} is no gMSA, but {kind} ({})", found.text("sAMAccountName")?, found.dn).into())
 }
 
 fn bare(name: &str) -> &str {

@@ -11,7 +11,6 @@ use super::{CLASS, READERS, account};
 use crate::cli::{GmsaList, GmsaShow};
 use crate::commands::Failed;
 use crate::commands::administrator::Administration;
-use crate::commands::kds::readable;
 use crate::terminal;
 
 const SHOWN: [&str; 10] = [
@@ -38,6 +37,10 @@ pub async fn list(args: &GmsaList) -> Result<(), Failed> {
         terminal::say(serde_json::to_string_pretty(&accounts)?);
         return Ok(());
     }
+    if accounts.is_empty() {
+        terminal::say("There are no gMSAs, or you may not see them: make one with pando gmsa create");
+        return Ok(());
+    }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["ACCOUNT", "DAYS", "PASSWORD SINCE", "MAY RETRIEVE IT"]);
     for account in &accounts {
@@ -45,7 +48,7 @@ pub async fn list(args: &GmsaList) -> Result<(), Failed> {
             ["account", "interval_days", "password_since", "may_retrieve"].map(|field| plain(&account[field])),
         );
     }
-    terminal::say(table);
+    terminal::table(&table);
     Ok(())
 }
 
@@ -62,7 +65,7 @@ pub async fn one(args: &GmsaShow) -> Result<(), Failed> {
     for (field, value) in described.as_object().into_iter().flatten() {
         table.add_row([field.replace('_', " "), plain(value)]);
     }
-    terminal::say(table);
+    terminal::table(&table);
     Ok(())
 }
 
@@ -84,7 +87,7 @@ async fn describe(administration: &mut Administration, entry: &Entry) -> Result<
         "dns_host_name": entry.text("dNSHostName"),
         "enabled": number("userAccountControl").map(|control| control & 2 == 0),
         "interval_days": number("msDS-ManagedPasswordInterval"),
-        "password_since": envelope.as_ref().map(|envelope| readable(envelope.slot.start())),
+        "password_since": envelope.as_ref().map(|envelope| terminal::time(envelope.slot.start())),
         "root_key": envelope.as_ref().map(|envelope| envelope.root_key.to_string()),
         "key_version": number("msDS-KeyVersionNumber"),
         "service_principal_names": spns,

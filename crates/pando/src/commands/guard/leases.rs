@@ -56,7 +56,7 @@ pub async fn list(args: GuardLeases) -> Result<ExitCode, Failed> {
             let accounts = lease.accounts.join("\n");
             table.add_row([lease.lease_id.clone(), accounts, whom, readable(&time(lease.ends)), renewals(lease)]);
         }
-        terminal::say(table);
+        terminal::table(&table);
     }
     Ok(ExitCode::SUCCESS)
 }
