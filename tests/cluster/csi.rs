@@ -378,7 +378,8 @@ fn what_kubelet_gave_up_waiting_for_is_done_when_it_asks_again() {
     signal("-STOP");
     let waited = node.call_within("csi.v1.Node/NodePublishVolume", &publication, 1);
     signal("-CONT");
-    refused(&waited, "DEADLINE_EXCEEDED", "");
+    // Whoever looks at the clock first says so: the caller, or the guard, which heard how long the caller waits.
+    assert!(["DEADLINE_EXCEEDED", "CANCELLED"].contains(&waited["code"].as_str().expect("a code")), "{waited}");
     let mut again = node.publish(&publication);
     // The guard may just be noticing.
     while again["code"] == "ABORTED" {
