@@ -33,7 +33,7 @@ mod wine;
 pub mod wire;
 
 pub use binary::pando;
-pub use cluster::{Cluster, StatusService, WebhookService, Workload, gmsa_credential_spec};
+pub use cluster::{Cluster, Front, Mood, StatusService, WebhookService, Workload, gmsa_credential_spec};
 pub use dns::DnsServer;
 pub use domain::{Domain, Ports, Transport};
 pub use guard::GuardService;

@@ -14,6 +14,7 @@
 pub mod api;
 mod audit;
 mod cluster_secret;
+mod connections;
 mod error;
 mod pods;
 mod provider;

@@ -3,7 +3,9 @@
 //! No node, no scheduler and no controller run, unless a test starts one: objects are admitted and stored, and nobody acts on them. So a
 //! namespace gets its service account `default` from [`Cluster::namespace`].
 
+mod front;
 mod manifest;
+mod service;
 mod status;
 mod supervised;
 mod webhook;
@@ -18,7 +20,9 @@ use pki::{Authority, Purpose, Validity};
 use tempfile::TempDir;
 
 use crate::{Finished, Tool, address, cache};
+pub use front::{Front, Mood};
 pub use manifest::Workload;
+pub use service::Service;
 pub use status::StatusService;
 use supervised::Supervised;
 pub use webhook::{WebhookService, gmsa_credential_spec};

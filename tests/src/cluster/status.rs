@@ -1,19 +1,26 @@
 //! The controller of statuses, or an examiner, as a plain process with its chart's own arguments and service account.
 
-use std::path::{Path, PathBuf};
+use std::ops::{Deref, DerefMut};
+use std::path::Path;
 
-use serde_json::Value;
-
-use super::Cluster;
-use super::supervised::Supervised;
-use super::webhook::await_ready;
+use super::{Cluster, Service};
 use crate::{Tool, pando};
 
 /// A running `pando controller`.
-pub struct StatusService {
-    process: Supervised,
-    ready: Value,
-    log: PathBuf,
+pub struct StatusService(Service);
+
+impl Deref for StatusService {
+    type Target = Service;
+
+    fn deref(&self) -> &Service {
+        &self.0
+    }
+}
+
+impl DerefMut for StatusService {
+    fn deref_mut(&mut self) -> &mut Service {
+        &mut self.0
+    }
 }
 
 impl StatusService {
@@ -21,26 +28,7 @@ impl StatusService {
     pub fn start(cluster: &Cluster, name: &str, arguments: Vec<String>, kubeconfig: &Path) -> Self {
         let (ready, log) = (cluster.path(&format!("{name}.json")), cluster.path(&format!("{name}.log")));
         let program = Tool::new(pando()).args(["--log", "info"]).args(arguments);
-        let program = program.arg("--kubeconfig").arg(kubeconfig).arg("--ready-file").arg(&ready);
-        let mut process = Supervised::start(program, &log, None);
-        let ready = await_ready(&mut process, &ready, &log);
-        Self { process, ready, log }
-    }
-
-    /// Whether it still runs.
-    pub fn is_alive(&mut self) -> bool {
-        self.process.is_alive()
-    }
-
-    /// What it has logged.
-    pub fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).expect("the log can be read")
-    }
-
-    /// What Prometheus gets.
-    pub fn metrics(&self) -> String {
-        let address = self.ready["probes"].as_str().expect("it has probes");
-        Tool::new("curl").args(["-sS", "--fail", &format!("http://{address}/metrics")]).ok().stdout
+        Self(Service::start(program.arg("--kubeconfig").arg(kubeconfig), &ready, &log))
     }
 
     /// How often it has written in this way.

@@ -1,20 +1,30 @@
 //! The chart `pando-gmsa-webhook` in a control plane, and the webhook itself as a plain process with the chart's service account.
 
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::Cluster;
-use super::supervised::Supervised;
+use super::{Cluster, Front, Service};
+use crate::address;
+use crate::clock::Clock;
 use crate::{Tool, pando};
 
 /// A running webhook.
-pub struct WebhookService {
-    process: Supervised,
-    /// What it said when it was ready.
-    pub ready: Value,
-    log: PathBuf,
+pub struct WebhookService(Service);
+
+impl Deref for WebhookService {
+    type Target = Service;
+
+    fn deref(&self) -> &Service {
+        &self.0
+    }
+}
+
+impl DerefMut for WebhookService {
+    fn deref_mut(&mut self) -> &mut Service {
+        &mut self.0
+    }
 }
 
 impl WebhookService {
@@ -33,19 +43,32 @@ impl WebhookService {
         let name = Self::RELEASE;
         let install = cluster.helm().args(["install", name, chart, "--namespace", name, "--create-namespace"]);
         install.args(["--set", &format!("webhook.url=https://{address}"), "--set", "viewerRole=true"]).ok();
-        Self::start(cluster, &address, flags)
+        Self::start(cluster, &address, &Self::kubeconfig(cluster), &Clock::default(), flags)
     }
 
     /// One more, whom the API server does not call.
     pub fn replica(cluster: &Cluster, flags: &[&str]) -> Self {
-        Self::start(cluster, &format!("{}:0", cluster.address()), flags)
+        let address = format!("{}:0", cluster.address());
+        Self::start(cluster, &address, &Self::kubeconfig(cluster), &Clock::default(), flags)
     }
 
-    fn start(cluster: &Cluster, address: &str, flags: &[&str]) -> Self {
+    /// One more, on a machine whose clock is ahead by that: `+60d`. It asks through the front, because it would not take the API server's
+    /// certificate, which lasts for a day here.
+    pub fn replica_ahead(cluster: &Cluster, front: &Front, by: &str) -> Self {
+        let kubeconfig = front.kubeconfig(cluster, &Self::kubeconfig(cluster));
+        // Its name is the file's: there is one for each.
+        let address = format!("{}:0", address::own());
+        Self::start(cluster, &address, &kubeconfig, &Clock::ahead(by), &[])
+    }
+
+    fn kubeconfig(cluster: &Cluster) -> PathBuf {
+        cluster.kubeconfig_of(Self::RELEASE, Self::RELEASE)
+    }
+
+    fn start(cluster: &Cluster, address: &str, kubeconfig: &Path, clock: &Clock, flags: &[&str]) -> Self {
         let name = Self::RELEASE;
         let file = |kind: &str| cluster.path(&format!("webhook-{}.{kind}", address.replace(':', "-")));
         let (ready, log) = (file("json"), file("log"));
-        let _ = std::fs::remove_file(&ready);
         let program = Tool::new(pando())
             .args(["--log", "info", "webhook", "run", "--listen", address])
             .args(["--probes", "127.0.0.1:0", "--namespace", name, "--secret", "gmsa-webhook-tls", "--service", name])
@@ -57,23 +80,10 @@ impl WebhookService {
                 &format!("{name}-{name}"),
                 "--kubeconfig",
             ])
-            .arg(cluster.kubeconfig_of(name, name))
-            .args(flags)
-            .arg("--ready-file")
-            .arg(&ready);
-        let mut process = Supervised::start(program, &log, None);
-        let ready = await_ready(&mut process, &ready, &log);
-        Self { process, ready, log }
-    }
-
-    /// Whether it still runs.
-    pub fn is_alive(&mut self) -> bool {
-        self.process.is_alive()
-    }
-
-    /// What it has logged.
-    pub fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).expect("the log can be read")
+            .arg(kubeconfig)
+            .args(flags);
+        let program = clock.environment.iter().fold(program, |program, (name, value)| program.env(name, value));
+        Self(Service::start(program, &ready, &log))
     }
 
     /// The certificate that it shows, in PEM.
@@ -83,12 +93,6 @@ impl WebhookService {
         let (begin, end) = ("-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----");
         let (_, text) = shown.split_once(begin).expect("it shows one");
         format!("{begin}{}{end}\n", text.split_once(end).expect("it is whole").0)
-    }
-
-    /// What Prometheus gets.
-    pub fn metrics(&self) -> String {
-        let address = self.ready["probes"].as_str().expect("it has probes");
-        Tool::new("curl").args(["-sS", "--fail", &format!("http://{address}/metrics")]).ok().stdout
     }
 
     /// The status code and the body of its answer to a body of the API server's, or of somebody's who is not.
@@ -113,18 +117,6 @@ impl WebhookService {
         assert_eq!(said.code, Some(0), "{said}");
         let (body, code) = said.stdout.rsplit_once('\n').expect("curl writes the code last");
         (code.to_owned(), serde_json::from_str(body).unwrap_or(Value::Null))
-    }
-}
-
-pub(super) fn await_ready(process: &mut Supervised, ready: &Path, log: &Path) -> Value {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        if let Some(told) = std::fs::read(ready).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
-            return told;
-        }
-        let said = || std::fs::read_to_string(log).unwrap_or_default();
-        assert!(process.is_alive() && Instant::now() < deadline, "the webhook is not ready:\n{}", said());
-        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

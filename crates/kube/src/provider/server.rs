@@ -17,8 +17,7 @@ use pki::Certificate;
 use rustls::ServerConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -26,7 +25,7 @@ use tokio_rustls::server::TlsStream;
 use super::Limits;
 use super::metrics::Metrics;
 use super::request::{Question, Reply, give, question, refuse};
-use crate::{Audit, AuditEvent, Outcome, SecretError, SecretSource};
+use crate::{Audit, AuditEvent, Outcome, SecretError, SecretSource, connections};
 
 /// What every connection needs.
 pub(super) struct Service {
@@ -40,41 +39,10 @@ pub(super) struct Service {
 }
 
 /// Takes connections until stopped, then waits for those that are open.
-pub(super) async fn serve(listener: TcpListener, service: Arc<Service>, mut stopped: watch::Receiver<()>) {
-    let places = Arc::new(Semaphore::new(service.limits.connections));
-    let mut connections = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            _ = stopped.changed() => break,
-            Some(_) = connections.join_next() => continue,
-            accepted = accept(&listener, &places) => accepted,
-        };
-        match accepted {
-            Ok((stream, peer, place)) => {
-                let service = Arc::clone(&service);
-                connections.spawn(async move {
-                    service.connection(stream, peer).await;
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                // Out of file descriptors, most likely: that passes when connections end.
-                tracing::warn!(%error, "the account provider could not take a connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
-    while connections.join_next().await.is_some() {}
-}
-
-/// A place first: beyond the limit, peers wait in the system's queue.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
-    let (stream, peer) = listener.accept().await?;
-    Ok((stream, peer, place))
+pub(super) async fn serve(listener: TcpListener, service: Arc<Service>, stopped: watch::Receiver<()>) {
+    let most = service.limits.connections;
+    let connection = move |stream, peer| Arc::clone(&service).connection(stream, peer);
+    connections::serve("the account provider", listener, most, stopped, connection).await;
 }
 
 /// Somebody who has connected.

@@ -17,9 +17,8 @@ use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
@@ -29,6 +28,7 @@ use super::decide::{Decider, Lookups};
 use super::events::Events;
 use super::metrics::Metrics;
 use super::review::{Review, answer};
+use crate::connections;
 
 /// A review holds an object at most twice, and etcd stores none larger than 1.5 MiB.
 const LONGEST_BODY: usize = 4 << 20;
@@ -126,39 +126,10 @@ impl<L> Service<L> {
 }
 
 /// Takes connections until stopped, then lets those that are open finish what they are at.
-pub(super) async fn serve(listener: TcpListener, entrance: Entrance, pages: Router, mut stopped: watch::Receiver<()>) {
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    let mut connections = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            _ = stopped.changed() => break,
-            Some(_) = connections.join_next() => continue,
-            accepted = accept(&listener, &places) => accepted,
-        };
-        match accepted {
-            Ok((stream, place)) => {
-                let (entrance, pages, stopped) = (entrance.clone(), pages.clone(), stopped.clone());
-                connections.spawn(async move {
-                    connection(stream, entrance, pages, stopped).await;
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                // Out of file descriptors, most likely: that passes when connections end.
-                tracing::warn!(%error, "the webhook could not take a connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
-    while connections.join_next().await.is_some() {}
-}
-
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
-    Ok((listener.accept().await?.0, place))
+pub(super) async fn serve(listener: TcpListener, entrance: Entrance, pages: Router, stopped: watch::Receiver<()>) {
+    let stop = stopped.clone();
+    let connection = move |stream, _| connection(stream, entrance.clone(), pages.clone(), stop.clone());
+    connections::serve("the webhook", listener, MOST_CONNECTIONS, stopped, connection).await;
 }
 
 async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(

@@ -1,0 +1,55 @@
+//! A service of ours as a plain process, which says where it answers.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::supervised::Supervised;
+use crate::Tool;
+
+/// A running service. It ends with this value.
+pub struct Service {
+    process: Supervised,
+    /// What it said when it was ready.
+    pub ready: Value,
+    log: PathBuf,
+}
+
+impl Service {
+    /// Starts `program`, which writes to `ready` once it answers.
+    pub(super) fn start(program: Tool, ready: &Path, log: &Path) -> Self {
+        let _ = std::fs::remove_file(ready);
+        let mut process = Supervised::start(program.arg("--ready-file").arg(ready), log, None);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Some(ready) = std::fs::read(ready).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
+                return Self { process, ready, log: log.to_owned() };
+            }
+            let said = || std::fs::read_to_string(log).unwrap_or_default();
+            assert!(process.is_alive() && Instant::now() < deadline, "the service is not ready:\n{}", said());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Whether it still runs.
+    pub fn is_alive(&mut self) -> bool {
+        self.process.is_alive()
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).expect("the log can be read")
+    }
+
+    /// What Prometheus gets.
+    pub fn metrics(&self) -> String {
+        self.page("metrics").ok().stdout
+    }
+
+    /// One of the pages that are in the clear.
+    pub fn page(&self, name: &str) -> Tool {
+        let address = self.ready["probes"].as_str().expect("it has probes");
+        Tool::new("curl").args(["-sS", "--fail", &format!("http://{address}/{name}")])
+    }
+}
