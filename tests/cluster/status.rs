@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use pando_tests::chain::{NAMESPACE, SECRET, credential_spec};
-use pando_tests::{BASE, Cluster, Domain, GUARD_PASSWORD, StatusService, Tool, Transport, pando};
+use pando_tests::{BASE, Cluster, Domain, Front, GUARD_PASSWORD, Mood, StatusService, Tool, Transport, pando};
 use serde_json::Value;
 
 const HOME: &str = "gmsa";
@@ -169,6 +169,39 @@ fn controller_and_examiner_may_do_nothing_else() {
         cluster.kubectl_with(who).args(["auth", "can-i"]).args(words).run().stdout.trim() == "yes"
     };
     for allowed in [
+#[test]
+fn an_api_server_that_is_busy_broken_silent_or_gone_is_waited_out() {
+    let (cluster, domain) = (Cluster::start(), Domain::start());
+    let (controller, _) = install(&cluster, &domain);
+    let front = Front::start(&cluster);
+    let through = front.kubeconfig(&cluster, &controller);
+    let moods = [Mood::Says(429), Mood::Says(500), Mood::Gone, Mood::Silent];
+    front.becomes(Mood::Says(429));
+    let mut running = StatusService::start(&cluster, "controller", arguments(&cluster, HOME, "status"), &through);
+    // From the beginning: nobody takes what cannot be read for missing.
+    for mood in moods {
+        front.becomes(mood);
+        front.await_requests(2);
+        assert!(running.is_alive(), "{}", running.log());
+        running.page("readyz").run().says("503");
+    }
+    front.becomes(Mood::Passes);
+    spec(&cluster, &domain, "webapp01");
+    becomes(&cluster, "webapp01", "SpecValid", "True");
+    // In the middle.
+    for (number, mood) in [Mood::Says(429), Mood::Gone].into_iter().enumerate() {
+        front.becomes(mood);
+        let plugins = vec!["ActiveDirectory"; number + 2].join("\",\"");
+        let patch = format!("{{\"credspec\":{{\"CmsPlugins\":[\"{plugins}\"]}}}}");
+        cluster.kubectl().args(["patch", "gmsa", "webapp01", "--type=merge", "-p", &patch]).ok();
+        front.await_requests(1);
+        front.becomes(Mood::Passes);
+        let generation = format!("--for=jsonpath={{.status.observedGeneration}}={}", number + 2);
+        cluster.kubectl().args(["wait", "--timeout=120s", &generation, "gmsastatus", "webapp01"]).ok();
+    }
+    assert!(running.is_alive(), "{}", running.log());
+}
+
         &["update", "gmsastatuses", "--subresource=status"][..],
         &["watch", "gmsaaccountreports"],
         &["list", "nodes"],

@@ -52,6 +52,14 @@ impl ApiError {
         let doing = doing.into();
         move |source| Self::Request { doing, source }
     }
+
+    /// For how long the API server wants to be left alone; it says so when it is busy.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        let Self::Request { source: kube::Error::Api(status), .. } = self else { return None };
+        let seconds = status.details.as_ref()?.retry_after_seconds;
+        (seconds > 0).then(|| Duration::from_secs(u64::from(seconds)))
+    }
 }
 
 /// A client of the cluster: of this kubeconfig, or of the pod that this runs in.

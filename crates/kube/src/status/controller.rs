@@ -137,7 +137,8 @@ impl Controller {
                     Duration::ZERO
                 }
                 Err(error) => {
-                    let next = wait.saturating_mul(2).clamp(RETRY, LONGEST_RETRY);
+                    let asked = error.retry_after().unwrap_or_default();
+                    let next = wait.saturating_mul(2).max(asked).clamp(RETRY, LONGEST_RETRY);
                     tracing::warn!(%error, seconds = next.as_secs(), "statuses could not be written; trying again");
                     next
                 }
@@ -347,3 +348,6 @@ fn report(object: &DynamicObject) -> Option<((String, String), Report)> {
     let report = serde_json::from_value(object.data.get("status")?.clone()).ok()?;
     Some(((object.metadata.namespace.clone()?, object.metadata.name.clone()?), report))
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,6 +36,9 @@ use crate::{ClusterSecret, Secret, SecretError, SecretSource};
 const MOST: usize = 256;
 /// Between two rounds, whatever happens.
 const GAP: Duration = Duration::from_secs(2);
+/// After a report that could not be written; longer if the API server says so.
+const RETRY: Duration = Duration::from_secs(10);
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How an examiner runs.
@@ -119,9 +122,17 @@ impl Examiner {
             secret_changes.mark_unchanged();
             let (report, refused) = self.examine(&before).await;
             before.clone_from(&report.specs);
-            let held = self.write(&report).await;
-            self.metrics.round(report.specs.len(), held);
-            let next = Instant::now() + if held { self.config.interval } else { GAP.saturating_mul(5) };
+            let written = self.write(&report).await;
+            self.metrics.round(report.specs.len(), written.is_ok());
+            let next = match written {
+                Ok(()) => self.config.interval,
+                Err(error) => {
+                    let next = error.retry_after().unwrap_or_default().clamp(RETRY, LONGEST_RETRY);
+                    tracing::warn!(%error, seconds = next.as_secs(), "the report could not be written; trying again");
+                    next
+                }
+            };
+            let next = Instant::now() + next;
             tokio::time::sleep(GAP).await;
             tokio::select! {
                 () = tokio::time::sleep_until(next) => {}
@@ -225,24 +236,16 @@ impl Examiner {
         }
     }
 
-    async fn write(&self, report: &Report) -> bool {
+    async fn write(&self, report: &Report) -> Result<(), ApiError> {
         let name = self.config.secret.as_str();
         let reports = api::reports_in(self.client.clone(), self.config.namespace.as_str());
         let patch = Patch::Merge(json!({ "status": report }));
         let parameters = PatchParams::default();
         let written = timeout(PATIENCE, reports.patch_status(name, &parameters, &patch)).await;
         let late = || kube::Error::Service("the API server did not answer in time".into());
-        match written.unwrap_or_else(|_| Err(late())) {
-            Ok(_) => {
-                self.metrics.wrote("report");
-                true
-            }
-            Err(error) => {
-                let error = ApiError::doing(format!("writing the report {name}"))(error);
-                tracing::warn!(%error, "the report could not be written; trying again");
-                false
-            }
-        }
+        written.unwrap_or_else(|_| Err(late())).map_err(ApiError::doing(format!("writing the report {name}")))?;
+        self.metrics.wrote("report");
+        Ok(())
     }
 }
 

@@ -1,0 +1,166 @@
+//! An API server that is busy, broken, silent or gone, and comes to itself again.
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::sync::Mutex;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Json, Response};
+use dtyp::{FileTime, ManualClock};
+use futures_util::stream;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::*;
+
+/// How it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mood {
+    Well,
+    /// With this code, and to come again after so many seconds.
+    Says(u16, u32),
+    Nonsense,
+    Silent,
+}
+
+/// One with one credential spec, which knows the moods of its reads and its writes, and when it was asked to write.
+#[derive(Clone)]
+struct Api(Arc<Mutex<State>>);
+
+struct State {
+    reads: Mood,
+    writes: Mood,
+    asked: Vec<Instant>,
+    lists: usize,
+    made: Vec<String>,
+}
+
+impl Api {
+    fn new(reads: Mood, writes: Mood) -> Self {
+        Self(Arc::new(Mutex::new(State { reads, writes, asked: vec![], lists: 0, made: vec![] })))
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+        f(&mut self.0.lock().unwrap())
+    }
+
+    async fn answer(&self, request: Request) -> Response {
+        let is_write = request.method() != Method::GET;
+        let mood = self.with(|state| if is_write { state.writes } else { state.reads });
+        if is_write {
+            self.with(|state| state.asked.push(Instant::now()));
+        }
+        match mood {
+            Mood::Silent => return pending().await,
+            Mood::Nonsense => return "[".into_response(),
+            Mood::Says(code, seconds) => return says(code, seconds),
+            Mood::Well => {}
+        }
+        let (path, query) = (request.uri().path().to_owned(), request.uri().query().unwrap_or_default().to_owned());
+        if is_write {
+            let bytes = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
+            let object: Value = serde_json::from_slice(&bytes).unwrap();
+            self.with(|state| state.made.push(object["metadata"]["name"].as_str().unwrap().to_owned()));
+            return Json(object).into_response();
+        }
+        if query.contains("watch=") {
+            let nothing = stream::pending::<Result<Bytes, Infallible>>();
+            return Body::from_stream(nothing).into_response();
+        }
+        self.with(|state| state.lists += 1);
+        let spec = json!({ "metadata": { "name": "webapp01", "uid": "u1", "generation": 1 }, "credspec": {} });
+        let items = if path.ends_with("/gmsacredentialspecs") { vec![spec] } else { vec![] };
+        Json(json!({ "kind": "List", "apiVersion": "v1", "metadata": { "resourceVersion": "1" }, "items": items }))
+            .into_response()
+    }
+}
+
+fn says(code: u16, seconds: u32) -> Response {
+    let details = json!({ "retryAfterSeconds": seconds });
+    let status = json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": "not now", "reason": "x",
+        "details": details, "code": code,
+    });
+    (StatusCode::from_u16(code).unwrap(), Json(status)).into_response()
+}
+
+async fn controller(api: &Api) -> JoinSet<()> {
+    let (clock, answering) = (Arc::new(ManualClock::new(FileTime::from_unix(1_800_000_000, 0))), api.clone());
+    let answer = move |request: Request| {
+        let api = answering.clone();
+        async move { api.answer(request).await }
+    };
+    let client = Client::new(Router::<()>::new().fallback(answer), "default");
+    let config = ControllerConfig { installer: None, probes: None };
+    let controller = Controller::start(config, client, clock).await.unwrap();
+    let mut running = JoinSet::new();
+    running.spawn(controller.run());
+    running
+}
+
+/// Time passes by itself: nothing else is to be done.
+async fn until(what: impl Fn() -> bool) {
+    for _ in 0..100_000 {
+        if what() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it never comes to that");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_is_not_taken_for_missing_and_is_read_when_it_can_be() {
+    for mood in [Mood::Says(429, 5), Mood::Says(500, 0), Mood::Says(503, 0), Mood::Says(403, 0), Mood::Nonsense] {
+        let api = Api::new(mood, Mood::Well);
+        let _running = controller(&api).await;
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        assert!(api.with(|state| state.asked.is_empty()), "{mood:?}: nothing is written of what was not seen");
+        api.with(|state| state.reads = Mood::Well);
+        until(|| api.with(|state| state.made == ["webapp01"])).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_api_server_is_left_alone_for_as_long_as_it_says() {
+    for (mood, least) in [(Mood::Says(429, 7), 7), (Mood::Says(429, 0), 1), (Mood::Says(500, 0), 1), (Mood::Silent, 1)]
+    {
+        let api = Api::new(Mood::Well, mood);
+        let _running = controller(&api).await;
+        until(|| api.with(|state| state.asked.len() == 6)).await;
+        let asked = api.with(|state| state.asked.clone());
+        let pauses: Vec<_> = asked.windows(2).map(|two| two[1] - two[0]).collect();
+        assert!(pauses.iter().all(|pause| *pause >= Duration::from_secs(least)), "{mood:?} {pauses:?}");
+        assert!(pauses.windows(2).all(|two| two[1] >= two[0]), "it waits longer each time: {mood:?} {pauses:?}");
+        assert!(pauses[4] <= LONGEST_RETRY + PATIENCE + GATHER, "{mood:?} {pauses:?}");
+        api.with(|state| state.writes = Mood::Well);
+        until(|| api.with(|state| state.made == ["webapp01"])).await;
+    }
+}
+
+/// However long it wants to be left alone.
+#[tokio::test(start_paused = true)]
+async fn nobody_is_left_alone_for_ever() {
+    let api = Api::new(Mood::Well, Mood::Says(429, u32::MAX));
+    let _running = controller(&api).await;
+    until(|| api.with(|state| state.asked.len() == 2)).await;
+    let asked = api.with(|state| state.asked.clone());
+    assert!(asked[1] - asked[0] <= LONGEST_RETRY + GATHER);
+}
+
+#[tokio::test]
+async fn an_api_server_that_is_gone_is_waited_for() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let config = kube::Config::new(format!("http://127.0.0.1:{port}").parse().unwrap());
+    let clock = Arc::new(ManualClock::new(FileTime::from_unix(1_800_000_000, 0)));
+    let config = Client::try_from(config).unwrap();
+    let controller =
+        Controller::start(ControllerConfig { installer: None, probes: None }, config, clock).await.unwrap();
+    assert!(
+        timeout(Duration::from_millis(200), controller.run()).await.is_err(),
+        "it neither ends nor believes that nothing is there"
+    );
+}
