@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use dtyp::{Clock, ManualClock, SystemClock};
-use pando_tests::{Cluster, Finished, Tool, WebhookService, gmsa_credential_spec};
+use pando_tests::{Cluster, Finished, Front, Tool, WebhookService, gmsa_credential_spec};
 use pki::{Authority, Purpose, Validity};
 use serde_json::{Value, json};
 
@@ -434,4 +434,22 @@ fn replicas_share_a_certificate_heal_an_expired_one_and_answer_the_api_server_al
     }
     let made = create("healed");
     assert_eq!(made.code, Some(0), "{made}\n{}", first.log());
+}
+
+/// Each would otherwise throw away what the other has made.
+#[test]
+fn a_replica_whose_clock_is_weeks_ahead_shows_the_others_certificate_and_leaves_it_alone() {
+    let cluster = Cluster::start();
+    let first = WebhookService::install(&cluster);
+    let version = || {
+        let secret = ["-n", WebhookService::RELEASE, "get", "secret", "gmsa-webhook-tls", "-o"];
+        cluster.kubectl().args(secret).arg("jsonpath={.metadata.resourceVersion}").ok().stdout
+    };
+    let (shown, before, front) = (first.certificate(), version(), Front::start(&cluster));
+    for by in ["+60d", "+400d"] {
+        let ahead = WebhookService::replica_ahead(&cluster, &front, by);
+        assert_eq!((ahead.certificate(), version()), (shown.clone(), before.clone()), "{by}");
+        assert!(ahead.log().contains("set it by NTP"), "{}", ahead.log());
+    }
+    assert_eq!(first.certificate(), shown);
 }

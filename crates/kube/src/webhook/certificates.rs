@@ -3,16 +3,23 @@
 //! Its own hangs from an authority of its own, whose certificate is written into the webhook configurations, so that the API server trusts
 //! it and nothing else trusts it. Both are renewed at half of their time. An authority is renewed in two rounds: first it is written beside
 //! the old one into what the API server trusts, then, a round later, certificates are issued from it.
+//!
+//! What is valid, and for how long, goes by the API server's clock and not by this machine's: it is the API server that judges what it is
+//! shown, and replicas whose clocks differ would each throw away what another has made.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dtyp::{Clock, FileTime};
+use http::Request;
+use http::header::DATE;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration};
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::jiff::fmt::rfc2822;
 use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::client::Body;
 use pki::{Authority, Certificate, Identity, Purpose, Roots, Rotating, Validity};
 use serde_json::json;
 use tokio::time::timeout;
@@ -82,7 +89,8 @@ impl Keeper {
                 tokio::task::spawn_blocking(move || Identity::load(&certificate, &key)).await??
             }
             Certificates::Own(own) => {
-                let kept = own.keep(&self.client, self.clock.as_ref()).await?;
+                let clock = judges_clock(&self.client, self.clock.as_ref()).await?;
+                let kept = own.keep(&self.client, &clock).await?;
                 if let Some(name) = &own.configuration {
                     trust(&self.client, name, &kept.trusted).await?;
                 }
@@ -110,6 +118,42 @@ impl Keeper {
             }
         }
     }
+}
+
+/// As far ahead of another clock as that.
+struct Shifted<'a> {
+    clock: &'a dyn Clock,
+    ahead: Duration,
+    behind: Duration,
+}
+
+impl Clock for Shifted<'_> {
+    fn now(&self) -> FileTime {
+        self.clock.now().saturating_add(self.ahead).saturating_sub(self.behind)
+    }
+}
+
+/// The API server's clock, as any of its answers tells it (RFC 9110 6.6.1).
+async fn judges_clock<'a>(client: &Client, own: &'a dyn Clock) -> Result<Shifted<'a>, WebhookError> {
+    /// The header has whole seconds, and was on its way.
+    const ROUGHLY: Duration = Duration::from_secs(60);
+    let request = Request::get("/version").body(Body::empty()).map_err(kube::Error::HttpError);
+    let asked = async { client.send(request?).await };
+    let answer = in_time("asking the API server for the time", asked).await?;
+    let date =
+        answer.headers().get(DATE).and_then(|date| date.to_str().ok()).and_then(|date| rfc2822::parse(date).ok());
+    let now = own.now();
+    let theirs = date.map_or(now, |date| FileTime::from_unix(date.timestamp().as_second(), 0));
+    let (ahead, behind) = (theirs.since(now), now.since(theirs));
+    if ahead.max(behind) < ROUGHLY {
+        return Ok(Shifted { clock: own, ahead: Duration::ZERO, behind: Duration::ZERO });
+    }
+    tracing::warn!(
+        here = now.generalized(),
+        api_server = theirs.generalized(),
+        "this machine's clock differs from the API server's, by which certificates are made: set it by NTP"
+    );
+    Ok(Shifted { clock: own, ahead, behind })
 }
 
 impl Own {
@@ -255,7 +299,17 @@ async fn in_time<T>(doing: &str, asked: impl Future<Output = Result<T, kube::Err
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::Router;
+    use axum::response::{IntoResponse, Json};
     use dtyp::ManualClock;
+    use http::{Method, StatusCode};
+    use k8s_openapi::jiff::Timestamp;
+    use k8s_openapi::jiff::fmt::rfc2822::DateTimePrinter;
+    use rustls_pki_types::CertificateDer;
+    use rustls_pki_types::pem::PemObject;
 
     use super::*;
 
@@ -326,6 +380,58 @@ mod tests {
             }
         }
         assert_eq!(changes, 1);
+    }
+
+    fn missing() -> serde_json::Value {
+        json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": "", "reason": "NotFound", "code": 404 })
+    }
+
+    /// An API server with the one Secret, and with the right time.
+    fn api(right: Arc<ManualClock>, writes: Arc<AtomicUsize>) -> Client {
+        let stored: Arc<Mutex<Option<Secret>>> = Arc::default();
+        let answer = move |request: Request<axum::body::Body>| {
+            let (right, writes, stored) = (Arc::clone(&right), Arc::clone(&writes), Arc::clone(&stored));
+            async move {
+                let method = request.method().clone();
+                let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
+                let mut stored = stored.lock().unwrap();
+                if method != Method::GET {
+                    let mut secret: Secret = serde_json::from_slice(&body).unwrap();
+                    let number = writes.fetch_add(1, Ordering::SeqCst);
+                    secret.metadata.resource_version = Some(number.to_string());
+                    *stored = Some(secret);
+                }
+                let now = Timestamp::from_second(right.now().unix_seconds()).unwrap();
+                let date = [(DATE, DateTimePrinter::new().timestamp_to_rfc9110_string(&now).unwrap())];
+                match &*stored {
+                    Some(secret) => (date, Json(secret)).into_response(),
+                    None => (StatusCode::NOT_FOUND, date, Json(missing())).into_response(),
+                }
+            }
+        };
+        Client::new(Router::<()>::new().fallback(answer), "default")
+    }
+
+    #[tokio::test]
+    async fn replicas_whose_clocks_are_weeks_apart_agree_because_the_api_server_tells_the_time() {
+        const WEEK: i64 = 7 * 86_400;
+        let at = |seconds: i64| Arc::new(ManualClock::new(FileTime::from_unix(1_800_000_000 + seconds, 0)));
+        let (right, writes) = (at(0), Arc::new(AtomicUsize::new(0)));
+        let client = api(Arc::clone(&right), Arc::clone(&writes));
+        for skews in [[8 * WEEK, 0, -8 * WEEK], [-200 * WEEK, 200 * WEEK, 0]] {
+            let clocks = skews.map(at);
+            let source = || Certificates::Own(own());
+            let mut replicas = clocks.map(|clock| Keeper::new(source(), client.clone(), clock));
+            for _ in 0..3 {
+                for replica in &mut replicas {
+                    replica.round().await.unwrap();
+                    let (_, shown) = replica.shown.as_ref().unwrap();
+                    let shown = Certificate::read(&CertificateDer::from_pem_slice(shown).unwrap()).unwrap();
+                    assert!(shown.is_valid_at(right.now()), "the API server takes what it is shown");
+                }
+            }
+        }
+        assert_eq!(writes.load(Ordering::SeqCst), 1, "made once, and never again");
     }
 
     #[test]
