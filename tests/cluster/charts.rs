@@ -1,9 +1,15 @@
 //! The charts: linted, rendered with every switch, installed into a real API server, upgraded, and taken away without a trace.
-#![allow(clippy::expect_used, clippy::panic, reason = "only tests here; failing is their job")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "only tests here; failing is their job"
+)]
 
 use std::path::PathBuf;
 
 use pando_tests::{Cluster, Finished, Tool, pando};
+use serde_json::json;
 
 const CHARTS: [&str; 3] = ["pando-gmsa-webhook", "rancher-gmsa-account-provider", "pando-gmsa-controller"];
 
@@ -87,6 +93,8 @@ fn every_chart_is_clean_and_renders_with_every_switch() {
         ("rancher-gmsa-account-provider", "forNamespace=false"),
         ("rancher-gmsa-account-provider", "nodeSelector.a=b"),
         ("rancher-gmsa-account-provider", "auditLog="),
+        ("rancher-gmsa-account-provider", "rotation.enabled=true"),
+        ("rancher-gmsa-account-provider", "directory=contoso.com,dns={10.0.0.53:53}"),
         ("rancher-gmsa-account-provider", "probes.enabled=false"),
         ("rancher-gmsa-account-provider", "global.cattle.systemDefaultRegistry=registry.example"),
     ];
@@ -94,6 +102,59 @@ fn every_chart_is_clean_and_renders_with_every_switch() {
         let finished = rendered(cluster, name, &[switch]);
         assert_eq!(finished.code, Some(0), "{name} {switch}: {finished}");
     }
+}
+
+/// By default by port; to whom, their owner says.
+#[test]
+fn pods_reach_whom_their_owner_names_and_nobody_else() {
+    let cluster = Cluster::shared();
+    let policy = |chart: &str, sets: &[&str]| {
+        let text = rendered(cluster, chart, sets).stdout;
+        let policies = cluster.documents(&text, &["NetworkPolicy"]);
+        assert_eq!(policies.len(), 1, "{chart}");
+        cluster
+            .kubectl()
+            .args(["apply", "--dry-run=server", "-n", "default", "-f", "-"])
+            .input(policies[0].to_string())
+            .ok();
+        policies[0]["spec"].clone()
+    };
+    let tcp = |ports: &[u16]| ports.iter().map(|port| json!({ "port": port, "protocol": "TCP" })).collect::<Vec<_>>();
+    for (chart, at, values) in [
+        ("pando-gmsa-webhook", "networkPolicy", "viewerRole=false"),
+        ("pando-gmsa-controller", "networkPolicy", "viewerRole=false"),
+        ("rancher-gmsa-account-provider", "examiner.networkPolicy", "examiner.enabled=true,domain.dnsName=contoso.com"),
+    ] {
+        let open = policy(chart, &[values]);
+        assert_eq!(open["egress"][0], json!({ "ports": tcp(&[443, 6443]) }), "{chart}");
+        let peer = "[0].ipBlock.cidr=10.0.0.10/32";
+        let api = format!("{at}.apiServer.to{peer},{at}.apiServer.ports={{6443}},{at}.probesFrom{peer}");
+        let closed = policy(chart, &[values, &api]);
+        let there = json!([{ "ipBlock": { "cidr": "10.0.0.10/32" } }]);
+        assert_eq!(closed["egress"][0], json!({ "ports": tcp(&[6443]), "to": there }), "{chart}");
+        let ingress = closed["ingress"].as_array().and_then(|all| all.last()).expect("there is one");
+        assert_eq!(*ingress, json!({ "ports": [{ "port": "probes" }], "from": there }), "{chart}");
+        rendered(cluster, chart, &[values, &format!("{at}.apiServer.to[0].cidr=10.0.0.10/32")]).says("networkPolicy");
+    }
+    let webhook = policy("pando-gmsa-webhook", &["networkPolicy.from[0].ipBlock.cidr=10.0.0.10/32"]);
+    assert_eq!(webhook["ingress"][0]["from"], json!([{ "ipBlock": { "cidr": "10.0.0.10/32" } }]));
+    assert_eq!(webhook["egress"].as_array().map(Vec::len), Some(1), "it looks up no names");
+    let values = "examiner.enabled=true,domain.dnsName=contoso.com,examiner.networkPolicy.directory.to[0].ipBlock.cidr=10.0.0.0/28";
+    let examiner = policy("rancher-gmsa-account-provider", &[values]);
+    assert_eq!(examiner["egress"][1]["to"][0]["podSelector"]["matchLabels"]["k8s-app"], "kube-dns");
+    assert_eq!(examiner["egress"][2]["to"], json!([{ "ipBlock": { "cidr": "10.0.0.0/28" } }]));
+}
+
+/// It may write its Secret only where it changes the password itself.
+#[test]
+fn the_secret_is_written_where_rotation_is_on_only() {
+    let cluster = Cluster::shared();
+    let name = "rancher-gmsa-account-provider";
+    rendered(cluster, name, &[]).says("verbs: [\"get\", \"list\", \"watch\"]").never_says("--rotate-after");
+    let on = rendered(cluster, name, &["rotation.enabled=true,rotation.days=7,domain.dnsName=contoso.com"]);
+    let on = on.says("verbs: [\"get\", \"list\", \"watch\", \"update\"]").says("--rotate-after=604800");
+    on.says("--domain=contoso.com").says("fieldPath: spec.nodeName");
+    rendered(cluster, name, &["rotation.days=0"]).says("rotation");
 }
 
 /// Releases share the node's network.

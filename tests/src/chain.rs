@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::domain::await_json;
 use crate::{ALICE_PASSWORD, Domain, GUARD_PASSWORD, Tool, pando};
@@ -44,6 +45,20 @@ impl AccountProvider {
         Self::serve(domain, &["--kubernetes-secret", secret, "--kubeconfig", &kubeconfig.display().to_string()])
     }
 
+    /// The same; the account's directory is there.
+    pub fn start_placed(domain: &Domain, kubeconfig: &Path, place: &str) -> Self {
+        let kubeconfig = kubeconfig.display().to_string();
+        Self::serve(domain, &["--kubernetes-secret", SECRET, "--kubeconfig", &kubeconfig, "--domain", place])
+    }
+
+    /// The same on a node of this name, and has the account change its own password, in the directory there, when it is older than a month.
+    pub fn start_rotating(domain: &Domain, kubeconfig: &Path, node: &str, place: &str) -> Self {
+        let kubeconfig = kubeconfig.display().to_string();
+        let source = ["--kubernetes-secret", SECRET, "--kubeconfig", &kubeconfig, "--probes", "127.0.0.1:0"];
+        let rotation = ["--rotate-after", "2592000", "--node", node, "--domain", place, "--audit-log", "-"];
+        Self::serve(domain, &[&source[..], &rotation].concat())
+    }
+
     fn serve(domain: &Domain, source: &[&str]) -> Self {
         let (ready, log) = (domain.path("provider.json"), domain.path("provider.log"));
         let _ = fs::remove_file(&ready);
@@ -63,6 +78,24 @@ impl AccountProvider {
             .expect("pando can be started");
         await_json(&mut process, &ready, &log);
         Self { process, log }
+    }
+
+    /// What Prometheus gets of the one that was started with probes.
+    pub fn metrics(domain: &Domain) -> String {
+        let ready = fs::read_to_string(domain.path("provider.json")).expect("it says where");
+        let ready: serde_json::Value = serde_json::from_str(&ready).expect("it is JSON");
+        let address = ready["probes"].as_str().expect("it has probes");
+        Tool::new("curl").args(["-sS", "--fail", &format!("http://{address}/metrics")]).ok().stdout
+    }
+
+    /// Waits until it has logged that.
+    #[track_caller]
+    pub fn says(&self, text: &str) {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        while !self.log().contains(text) {
+            assert!(Instant::now() < deadline, "it never says {text:?}:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Everything it has logged.

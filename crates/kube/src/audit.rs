@@ -10,12 +10,16 @@ use credspec::Namespace;
 use dtyp::FileTime;
 use pki::Certificate;
 
+use crate::{RotationEvent, RotationOutcome};
 pub use file::AuditFile;
 
 /// Where events go.
 pub trait Audit: Send + Sync {
     /// Takes one event.
     fn record(&self, event: &AuditEvent);
+
+    /// Takes one step of the rotation of the account's own password.
+    fn rotation(&self, event: &RotationEvent);
 }
 
 /// Both take each event.
@@ -23,6 +27,11 @@ impl<A: Audit, B: Audit> Audit for (A, B) {
     fn record(&self, event: &AuditEvent) {
         self.0.record(event);
         self.1.record(event);
+    }
+
+    fn rotation(&self, event: &RotationEvent) {
+        self.0.rotation(event);
+        self.1.rotation(event);
     }
 }
 
@@ -111,6 +120,17 @@ impl Audit for AuditLog {
             _ => {
                 tracing::warn!(target: "audit", %peer, client, namespace, secret, outcome = %event.outcome, "account provider")
             }
+        }
+    }
+
+    fn rotation(&self, event: &RotationEvent) {
+        let (namespace, secret, account) = (event.namespace.as_str(), &event.secret, event.account.as_deref());
+        let (account, outcome) = (account.unwrap_or_default(), event.outcome.name());
+        match &event.outcome {
+            RotationOutcome::Failed(why) => {
+                tracing::warn!(target: "audit", namespace, secret, account, outcome, why, "password rotation")
+            }
+            _ => tracing::info!(target: "audit", namespace, secret, account, outcome, "password rotation"),
         }
     }
 }

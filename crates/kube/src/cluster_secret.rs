@@ -13,12 +13,14 @@ use k8s_openapi::api::core::v1;
 use kube::api::Api;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch};
-use secrecy::SecretString;
 use tokio::task::JoinHandle;
-use zeroize::Zeroizing;
 
 use crate::api::Client;
+use crate::rotation::{self, Answers, Directory, Known, Standings, Taken};
 use crate::{Secret, SecretError, SecretSource, Standing};
+
+/// For the directory's answer while there are two passwords. The plugin does not wait for longer than five seconds.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Answers for one Secret.
 pub struct ClusterSecret {
@@ -27,7 +29,17 @@ pub struct ClusterSecret {
     keep: Duration,
     clock: Arc<dyn Clock>,
     heard: tokio::sync::watch::Receiver<bool>,
+    directory: Option<Arc<dyn Directory>>,
+    answers: Answers,
+    rotation: Option<Standings>,
     watching: JoinHandle<()>,
+}
+
+/// What a Secret held when it came.
+#[derive(Clone)]
+struct Seized {
+    known: Known,
+    rotates: Option<FileTime>,
 }
 
 /// What the watch has brought.
@@ -37,7 +49,7 @@ struct Seen(Mutex<State>);
 #[derive(Default)]
 struct State {
     /// Nothing has come yet; or there is none; or this.
-    value: Option<Result<Secret, SecretError>>,
+    value: Option<Result<Seized, SecretError>>,
     /// Since when the API server has not been heard of.
     silent: Option<FileTime>,
     /// Whether the object has come since the watch began anew.
@@ -69,7 +81,53 @@ impl ClusterSecret {
             }
             std::future::ready(())
         }));
-        Self { name, seen, keep, clock, heard, watching }
+        Self { name, seen, keep, clock, heard, directory: None, answers: Answers::default(), rotation: None, watching }
+    }
+
+    /// While the password is being changed, this directory says which of the two is in force. Without it, calls get nothing then.
+    #[must_use]
+    pub fn with_directory(mut self, directory: Arc<dyn Directory>) -> Self {
+        self.directory = Some(directory);
+        self
+    }
+
+    /// How the rotation of its password stands is part of how it stands.
+    #[must_use]
+    pub fn with_rotation(mut self, standings: Standings) -> Self {
+        self.rotation = Some(standings);
+        self
+    }
+
+    /// When the password is to be changed, if a provider does that and has said so.
+    #[must_use]
+    pub fn rotates(&self) -> Option<FileTime> {
+        self.seen.now(self.clock.now(), self.keep).ok()?.rotates
+    }
+
+    /// The Secret with the password that is in force.
+    fn in_force(&self, known: Known) -> Result<Secret, SecretError> {
+        let Known { secret, next: Some(next), .. } = &known else { return Ok(known.secret) };
+        let unavailable = |why: String| {
+            Err(SecretError::Unavailable(format!(
+                "the account's password is being changed, and which one is in force {why}"
+            )))
+        };
+        if known.is_stuck() {
+            return unavailable("nobody knows: the directory takes neither".to_owned());
+        }
+        let Some(directory) = &self.directory else { return unavailable("nobody can be asked".to_owned()) };
+        // Whoever reads may block, which is done where futures can be waited for.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return unavailable("cannot be asked here".to_owned());
+        };
+        let asked = self.answers.taken(directory.as_ref(), secret, next);
+        match runtime.block_on(async { tokio::time::timeout(PATIENCE, asked).await }) {
+            Ok(Ok(Taken::Present)) => Ok(known.secret),
+            Ok(Ok(Taken::Next)) => Ok(Secret { password: next.clone(), ..known.secret }),
+            Ok(Ok(Taken::Neither)) => unavailable("nobody knows: the directory takes neither".to_owned()),
+            Ok(Err(error)) => unavailable(format!("is not known: {error}")),
+            Err(_) => unavailable("is not known: the directory did not answer in time".to_owned()),
+        }
     }
 
     /// Waits until the API server has said whether there is such a Secret, or could not be asked.
@@ -96,17 +154,18 @@ impl SecretSource for ClusterSecret {
         if *name != self.name {
             return Err(SecretError::NotFound);
         }
-        self.seen.now(self.clock.now(), self.keep)
+        self.in_force(self.seen.now(self.clock.now(), self.keep)?.known)
     }
 
     fn standing(&self) -> Standing {
         let now = self.clock.now();
         let value = self.seen.now(now, self.keep);
-        let changed = value.as_ref().ok().and_then(|secret| secret.changed);
+        let changed = value.as_ref().ok().and_then(|seized| seized.known.secret.changed);
         Standing {
             ready: value.map(drop),
             secret: Some((self.name.clone(), changed)),
             silent: Some(self.seen.silence(now)),
+            rotation: self.rotation.as_ref().map(Standings::now),
         }
     }
 }
@@ -141,7 +200,7 @@ impl Seen {
         state.silent.map_or(Duration::ZERO, |since| now.since(since))
     }
 
-    fn now(&self, now: FileTime, keep: Duration) -> Result<Secret, SecretError> {
+    fn now(&self, now: FileTime, keep: Duration) -> Result<Seized, SecretError> {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let unavailable = |what: &str| Err(SecretError::Unavailable(what.to_owned()));
         match (&state.value, state.silent) {
@@ -149,7 +208,7 @@ impl Seen {
             (_, Some(since)) if now.since(since) > keep => {
                 unavailable("the API server has not been reached for longer than the last value may be kept")
             }
-            (Some(Ok(secret)), _) => Ok(secret.clone()),
+            (Some(Ok(seized)), _) => Ok(seized.clone()),
             (Some(Err(SecretError::Incomplete(key))), _) => Err(SecretError::Incomplete(key)),
             (Some(Err(_)), _) => Err(SecretError::NotFound),
         }
@@ -157,32 +216,11 @@ impl Seen {
 }
 
 /// Takes the credentials out, and wipes what they came in.
-fn read(secret: v1::Secret) -> Result<Secret, SecretError> {
-    let changed = changed(&secret);
-    let mut data: std::collections::BTreeMap<_, _> =
-        secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, Zeroizing::new(value.0))).collect();
-    let mut text = |key: &'static str| -> Result<Zeroizing<String>, SecretError> {
-        const MOST: usize = 4_096;
-        let bytes = data.remove(key).ok_or(SecretError::Incomplete(key))?;
-        let text = std::str::from_utf8(&bytes).ok().filter(|text| text.len() <= MOST);
-        let text = text.ok_or(SecretError::Incomplete(key))?;
-        let text = text.strip_suffix('\n').unwrap_or(text);
-        let text = text.strip_suffix('\r').unwrap_or(text);
-        if text.is_empty() { Err(SecretError::Incomplete(key)) } else { Ok(Zeroizing::new(text.to_owned())) }
-    };
-    Ok(Secret {
-        username: text("username")?.to_string(),
-        password: SecretString::from(text("password")?.as_str()),
-        domain_name: text("domainName")?.to_string(),
-        changed,
-    })
-}
-
-/// When somebody wrote it last: whoever changes a field is noted with the time.
-fn changed(secret: &v1::Secret) -> Option<FileTime> {
-    let written = secret.metadata.managed_fields.iter().flatten().filter_map(|one| one.time.as_ref());
-    let last = written.chain(&secret.metadata.creation_timestamp).map(|time| time.0.as_second()).max()?;
-    Some(FileTime::from_unix(last, 0))
+fn read(secret: v1::Secret) -> Result<Seized, SecretError> {
+    let rotates = rotation::rotates(&secret);
+    let known = rotation::known(&secret);
+    rotation::wipe(secret);
+    known.map(|known| Seized { known, rotates })
 }
 
 #[cfg(test)]
@@ -208,7 +246,7 @@ mod tests {
     }
 
     fn password(seen: &Seen, now: FileTime) -> Option<String> {
-        seen.now(now, KEEP).ok().map(|secret| secret.password.expose_secret().to_owned())
+        seen.now(now, KEEP).ok().map(|seized| seized.known.secret.password.expose_secret().to_owned())
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! privileged user reads. Secrets are read anew for each request: a changed password is what the next request returns.
 //!
 //! In reading order: [`AccountProvider`], with its [`Config`] and [`Limits`]; [`SecretSource`], where secrets come from, and
-//! [`SecretFolder`], which is one; [`Audit`], who asked for what; [`PodSpecs`], what a node's guard asks for Linux pods; [`status`], what is known of each
+//! [`SecretFolder`], which is one; [`Rotation`], how the account's password is changed; [`Audit`], who asked for what; [`PodSpecs`], what a node's guard asks for Linux pods; [`status`], what is known of each
 //! credential spec, where people look.
 //!
 //! HTTP interface and folders are those of Rancher's account provider, so either side can be replaced on its own.
@@ -18,6 +18,7 @@ mod connections;
 mod error;
 mod pods;
 mod provider;
+mod rotation;
 mod secret;
 pub mod status;
 pub mod webhook;
@@ -27,4 +28,8 @@ pub use cluster_secret::ClusterSecret;
 pub use error::Error;
 pub use pods::PodSpecs;
 pub use provider::{AccountProvider, Config, Limits, Running};
+pub use rotation::{
+    Directory, DirectoryError, DomainDirectory, PasswordAge, Rotation, RotationConfig, RotationError, RotationEvent,
+    RotationOutcome, RotationStanding, Standings, Taken,
+};
 pub use secret::{Secret, SecretError, SecretFolder, SecretSource, Standing};

@@ -10,7 +10,7 @@ use dtyp::FileTime;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-use crate::Error;
+use crate::{Error, RotationStanding};
 
 /// The credentials of an impersonation account.
 #[derive(Clone, Debug)]
@@ -61,6 +61,8 @@ pub struct Standing {
     pub secret: Option<(SecretName, Option<FileTime>)>,
     /// For how long the API server has not been heard of, of a source that watches it.
     pub silent: Option<Duration>,
+    /// How the rotation of the account's password stands, where this process does it.
+    pub rotation: Option<RotationStanding>,
 }
 
 /// Secrets in a folder, one folder for each, as Kubernetes mounts them: `<folder>/<name>/{username,password,domainName}`.
@@ -102,7 +104,7 @@ impl SecretSource for SecretFolder {
     fn standing(&self) -> Standing {
         let ready =
             std::fs::read_dir(&self.folder).map(drop).map_err(|error| SecretError::Unavailable(error.to_string()));
-        Standing { ready, secret: None, silent: None }
+        Standing { ready, secret: None, silent: None, rotation: None }
     }
 }
 

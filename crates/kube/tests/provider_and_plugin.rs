@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dtyp::SystemClock;
-use pando_kube::{AccountProvider, Audit, AuditEvent, Config, Error, Outcome, Running, SecretFolder};
+use pando_kube::{AccountProvider, Audit, AuditEvent, Config, Error, Outcome, RotationEvent, Running, SecretFolder};
 use pki::{Authority, Identity, Purpose, Roots, Validity};
 use plugins::{PasswordCredentials, Plugin, PluginError, Rkc};
 use tempfile::TempDir;
@@ -23,6 +23,8 @@ impl Audit for Collected {
     fn record(&self, event: &AuditEvent) {
         self.0.lock().unwrap().push(event.clone());
     }
+
+    fn rotation(&self, _: &RotationEvent) {}
 }
 
 impl Collected {

@@ -363,6 +363,21 @@ pub struct ProviderRun {
     /// only.
     #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
     pub keep: u64,
+    /// With --kubernetes-secret: when the account's password is older than that, the account changes it itself, in the directory and then in
+    /// the Secret, which its service account must then be allowed to update. Of several providers one does it, and what one leaves
+    /// unfinished another finishes. At once when the Secret has the annotation gmsa.pando.dev/rotate-password.
+    #[arg(long, value_name = "SECONDS", requires = "kubernetes_secret", value_parser = clap::value_parser!(u64).range(3_600..))]
+    pub rotate_after: Option<u64>,
+    /// With --kubernetes-secret: where the account's domain is, NAME or with its servers NAME,kdc=ADDRESS,ldap=ADDRESS,dc-host=NAME. It is
+    /// asked which password is in force while there are two. If not given, DNS is asked for the Secret's domainName.
+    #[arg(long, value_name = "DOMAIN", requires = "kubernetes_secret")]
+    pub domain: Option<guard::DomainPlace>,
+    /// Find its domain controllers with these DNS servers instead of this machine's, ADDRESS:PORT.
+    #[arg(long, value_name = "ADDRESS", requires = "kubernetes_secret")]
+    pub dns: Vec<SocketAddr>,
+    /// With --rotate-after: what this provider calls itself in the Secret; unlike those of other nodes. This machine's name if not given.
+    #[arg(long, value_name = "NAME", env = "NODE_NAME")]
+    pub node: Option<String>,
     /// How to reach the cluster; the pod's service account if not given.
     #[arg(long, value_name = "FILE", env = "KUBECONFIG")]
     pub kubeconfig: Option<PathBuf>,

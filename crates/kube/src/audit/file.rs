@@ -14,6 +14,7 @@ use pki::Certificate;
 use serde::Serialize;
 
 use super::{Audit, AuditEvent, Outcome};
+use crate::{RotationEvent, RotationOutcome};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const MOST_STRANGERS_A_MINUTE: u32 = 60;
@@ -43,6 +44,20 @@ struct Line<'a> {
     took_ms: f64,
     #[serde(skip_serializing_if = "is_zero")]
     strangers_not_written: u64,
+}
+
+/// A step of the rotation of the account's own password.
+#[derive(Serialize)]
+struct RotationLine<'a> {
+    time: String,
+    namespace: &'a str,
+    secret: &'a str,
+    rotation: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<&'a str>,
+    holder: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a str>,
 }
 
 /// Which certificate it was.
@@ -109,16 +124,36 @@ impl Audit for AuditFile {
             return;
         }
         let line = Line::of(event, std::mem::take(&mut state.omitted));
-        let Ok(mut line) = serde_json::to_string(&line) else { return };
-        line.push('\n');
-        let written = state.out.write_all(line.as_bytes()).and_then(|()| state.out.flush());
-        if let Err(error) = written {
-            tracing::error!(%error, line, "the audit cannot be written");
-        }
+        state.write(&line);
+    }
+
+    fn rotation(&self, event: &RotationEvent) {
+        let line = RotationLine {
+            time: event.at.generalized(),
+            namespace: event.namespace.as_str(),
+            secret: &event.secret,
+            rotation: event.outcome.name(),
+            account: event.account.as_deref(),
+            holder: &event.holder,
+            why: match &event.outcome {
+                RotationOutcome::Failed(why) => Some(why),
+                _ => None,
+            },
+        };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(&line);
     }
 }
 
 impl State {
+    fn write(&mut self, line: &impl Serialize) {
+        let Ok(mut line) = serde_json::to_string(line) else { return };
+        line.push('\n');
+        let written = self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush());
+        if let Err(error) = written {
+            tracing::error!(%error, line, "the audit cannot be written");
+        }
+    }
+
     fn has_room_for_a_stranger(&mut self, now: FileTime) -> bool {
         // A clock that was set back begins a new minute too.
         if self.since.is_none_or(|since| now < since || now.since(since) >= MINUTE) {
@@ -186,6 +221,32 @@ mod tests {
             use std::os::unix::fs::PermissionsExt;
             assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
+    }
+
+    #[test]
+    fn each_step_of_a_rotation_is_a_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("audit.log");
+        let file = AuditFile::open(&path).unwrap();
+        let step = |account: Option<&str>, outcome| RotationEvent {
+            at: FileTime::from_unix(1_800_000_000, 0),
+            namespace: "gmsa".parse().unwrap(),
+            secret: "webapp-creds".into(),
+            account: account.map(str::to_owned),
+            holder: "node-1".into(),
+            outcome,
+        };
+        file.rotation(&step(Some("svc-guard"), RotationOutcome::Rotated));
+        file.rotation(&step(None, RotationOutcome::Failed("the directory is down".into())));
+        let common = |rotation: &str| {
+            json!({
+                "time": "20270115080000.0Z", "namespace": "gmsa", "secret": "webapp-creds", "holder": "node-1", "rotation": rotation,
+            })
+        };
+        let (mut rotated, mut failed) = (common("rotated"), common("failed"));
+        rotated["account"] = json!("svc-guard");
+        failed["why"] = json!("the directory is down");
+        assert_eq!(lines(&path), [rotated, failed]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the account provider tells Prometheus.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use dtyp::FileTime;
 use prometheus_client::encoding::{EncodeLabelSet, text::encode};
@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::{AuditEvent, Standing};
+use crate::{AuditEvent, RotationStanding, Standing};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
@@ -27,6 +27,12 @@ struct Secret {
     secret: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Rotations {
+    secret: String,
+    outcome: &'static str,
+}
+
 /// Seconds. A call should take a millisecond or two; after five seconds the plugin gives up.
 const STEPS: [f64; 10] = [0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.1, 1.0, 5.0];
 
@@ -40,6 +46,10 @@ pub(super) struct Metrics {
     changed: Family<Secret, Gauge>,
     usable: Gauge,
     silent: Gauge<f64, AtomicU64>,
+    rotated: Family<Secret, Gauge>,
+    rotates: Family<Secret, Gauge>,
+    rotating: Family<Secret, Gauge>,
+    rotations: Family<Rotations, Counter>,
 }
 
 impl Default for Metrics {
@@ -61,7 +71,31 @@ impl Default for Metrics {
         registry.register("secret_usable", help, Gauge::clone(&usable));
         let help = "For how long the API server has not been heard of";
         registry.register_with_unit("api_server_silent", help, Unit::Seconds, Gauge::clone(&silent));
-        Self { registry, requests, seconds, ends, renewals_failing, changed, usable, silent }
+        let (rotated, rotates, rotating, rotations) =
+            (Family::default(), Family::default(), Family::default(), Family::default());
+        let help = "When the directory took the account's password from a provider, as Unix time";
+        registry.register("rotation_last_timestamp_seconds", help, Family::clone(&rotated));
+        let help = "When the account's password is to be changed, as Unix time";
+        registry.register("rotation_next_timestamp_seconds", help, Family::clone(&rotates));
+        let help = "Whether the Secret holds two passwords because a change is not finished: 1 or 0";
+        registry.register("rotation_pending", help, Family::clone(&rotating));
+        let help =
+            "Changes of the account's password that this provider has brought to their end, and rounds that failed";
+        registry.register("rotations", help, Family::clone(&rotations));
+        Self {
+            registry,
+            requests,
+            seconds,
+            ends,
+            renewals_failing,
+            changed,
+            usable,
+            silent,
+            rotated,
+            rotates,
+            rotating,
+            rotations,
+        }
     }
 }
 
@@ -95,12 +129,29 @@ impl Metrics {
         }
     }
 
+    fn rotation(&self, name: &str, standing: &RotationStanding) {
+        let secret = Secret { secret: name.to_owned() };
+        for (gauge, time) in [(&self.rotated, standing.last), (&self.rotates, standing.next)] {
+            if let Some(time) = time {
+                gauge.get_or_create(&secret).set(time.unix_seconds());
+            }
+        }
+        self.rotating.get_or_create(&secret).set(i64::from(standing.is_pending));
+        for (outcome, count) in [("rotated", standing.rotated), ("failed", standing.failed)] {
+            let labels = Rotations { secret: name.to_owned(), outcome };
+            self.rotations.get_or_create(&labels).inner().store(count, Ordering::Relaxed);
+        }
+    }
+
     /// The text that Prometheus reads (OpenMetrics 1.0).
     pub(super) fn text(&self, standing: &Standing) -> String {
         self.usable.set(i64::from(standing.ready.is_ok()));
         self.silent.set(standing.silent.unwrap_or_default().as_secs_f64());
         if let Some((name, changed)) = &standing.secret {
             self.secret(name.to_string(), *changed);
+            if let Some(rotation) = &standing.rotation {
+                self.rotation(name.as_str(), rotation);
+            }
         }
         let mut text = String::new();
         // Writing to a string does not fail.

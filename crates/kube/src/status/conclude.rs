@@ -59,6 +59,9 @@ pub struct Status {
     /// When it will be another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_rotation_time: Option<Time>,
+    /// When the impersonation account's own password will be another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_rotation_time: Option<Time>,
     /// In Kubernetes' standard form.
     pub conditions: Vec<Condition>,
 }
@@ -113,6 +116,7 @@ pub fn conclude(spec: &Spec, report: Option<&Report>, nodes: &Nodes, before: Opt
         nodes: Some(format!("{}/{}", count.have, count.of)),
         last_fetch_time: examined.and_then(|one| one.last_fetch_time.clone()),
         next_rotation_time: examined.and_then(|one| one.next_rotation_time.clone()),
+        account_rotation_time: report.and_then(|report| report.account_rotation_time.clone()),
         conditions,
     }
 }

@@ -30,7 +30,7 @@ use super::metrics::Metrics;
 use super::probes::Probes;
 use super::report::{Examined, Report, Verdict};
 use crate::api::{self, ApiError, Client};
-use crate::{ClusterSecret, Secret, SecretError, SecretSource};
+use crate::{ClusterSecret, DomainDirectory, SecretError, SecretSource};
 
 /// As many specs of one account are looked at.
 const MOST: usize = 256;
@@ -88,7 +88,9 @@ impl Examiner {
         };
         let (namespace, name) = (&config.namespace, config.secret.clone());
         let secret = ClusterSecret::watch(client.clone(), namespace, name, config.interval, Arc::clone(&clock));
-        let secret = Arc::new(secret);
+        // While the password is being changed, the domain says which is in force.
+        let directory = DomainDirectory::new(config.domains.clone(), config.options.clone());
+        let secret = Arc::new(secret.with_directory(Arc::new(directory)));
         let own = Own { secret: Arc::clone(&secret), namespace: namespace.clone(), name: config.secret.clone() };
         let guard = Guard::new(Plugins::new().with(own)).with_options(config.options.clone());
         let (writer, changed) = (Writer::new(api::resource()), Arc::new(Notify::new()));
@@ -157,12 +159,12 @@ impl Examiner {
     /// Looks at the Secret and at each spec. Also says whether a domain has refused the account.
     async fn examine(&self, before: &[Examined]) -> (Report, bool) {
         let observed_time = super::time(self.clock.now());
-        let found = self.secret.read(&self.config.secret);
+        let found = self.secret.standing().ready;
         let (mut examined, mut refused) = (Vec::new(), None);
         for spec in &self.mine() {
             let before = before.iter().find(|one| one.uid == spec.uid);
             examined.push(match &found {
-                Ok(_) => self.look(spec, before, &mut refused).await,
+                Ok(()) => self.look(spec, before, &mut refused).await,
                 Err(error) => unasked(spec, before, &error.to_string()),
             });
         }
@@ -170,6 +172,7 @@ impl Examiner {
             observed_time,
             interval_seconds: i64::try_from(self.config.interval.as_secs()).unwrap_or(i64::MAX),
             secret_found: secret_verdict(&found),
+            account_rotation_time: self.secret.rotates().map(super::time),
             specs: examined,
         };
         (report, refused.is_some())
@@ -261,9 +264,9 @@ struct Refused {
     retrieval: Verdict,
 }
 
-fn secret_verdict(found: &Result<Secret, SecretError>) -> Verdict {
+fn secret_verdict(found: &Result<(), SecretError>) -> Verdict {
     match found {
-        Ok(_) => Verdict::holds("Found", "the Secret has username, password and domainName"),
+        Ok(()) => Verdict::holds("Found", "the Secret has username, password and domainName"),
         Err(SecretError::NotFound) => Verdict::fails("Missing", "there is no such Secret"),
         Err(error @ SecretError::Incomplete(_)) => Verdict::fails("Incomplete", error.to_string()),
         Err(error) => Verdict::unknown("Unavailable", error.to_string()),

@@ -92,6 +92,9 @@ pub struct Report {
     pub interval_seconds: i64,
     /// Whether the Secret is there, with all that it must have.
     pub secret_found: Verdict,
+    /// When the impersonation account's own password is to be changed, if a provider does that. Written as null when not: a merge takes it away.
+    #[serde(default)]
+    pub account_rotation_time: Option<Time>,
     /// The specs that name it.
     #[serde(default)]
     pub specs: Vec<Examined>,

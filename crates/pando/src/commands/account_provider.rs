@@ -1,9 +1,13 @@
 //! `pando account-provider run`.
 
 use super::{Failed, announce, stopped};
-use crate::cli::ProviderRun;
-use dtyp::SystemClock;
-use pando_kube::{AccountProvider, Audit, AuditFile, AuditLog, ClusterSecret, Config, SecretFolder, SecretSource, api};
+use crate::cli::{ProviderRun, resolver};
+use dtyp::{SystemClock, SystemRandom};
+use pando_kube::api::{self, Client};
+use pando_kube::{
+    AccountProvider, Audit, AuditFile, AuditLog, ClusterSecret, Config, Directory, DomainDirectory, Rotation,
+    RotationConfig, SecretFolder, SecretSource,
+};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,11 +31,7 @@ pub async fn run(args: ProviderRun) -> Result<ExitCode, Failed> {
         (Some(name), _) => {
             let client = api::connect(args.kubeconfig.as_deref()).await?;
             config = config.for_secret(name.parse()?, args.for_namespace);
-            let keep = Duration::from_secs(args.keep);
-            let secret = ClusterSecret::watch(client, &config.namespace, name.parse()?, keep, Arc::new(SystemClock));
-            // Who finds the provider should find the Secret there too. Without an API server it begins all the same.
-            let _ = tokio::time::timeout(Duration::from_secs(10), secret.heard()).await;
-            Arc::new(secret)
+            Arc::new(watched(&args, &config, client, &audit).await?)
         }
         (None, Some(folder)) => Arc::new(SecretFolder::open(folder)?),
         (None, None) => return Err("say where the credentials are: --secrets or --kubernetes-secret".into()),
@@ -41,4 +41,42 @@ pub async fn run(args: ProviderRun) -> Result<ExitCode, Failed> {
     announce(args.ready_file.as_deref(), &serde_json::json!({ "https": https, "probes": probes }))?;
     running.until(stop).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The Secret of the cluster, and who changes its password if that is wanted.
+async fn watched(
+    args: &ProviderRun,
+    config: &Config,
+    client: Client,
+    audit: &Arc<dyn Audit>,
+) -> Result<ClusterSecret, Failed> {
+    let name = config.secret.clone().ok_or("a Secret of the cluster has a name")?;
+    let (keep, clock) = (Duration::from_secs(args.keep), Arc::new(SystemClock));
+    let options = ccg::Options { resolver: resolver(&args.dns), ..ccg::Options::default() };
+    let domains = args.domain.iter().map(|place| place.0.clone()).collect();
+    let directory: Arc<dyn Directory> = Arc::new(DomainDirectory::new(domains, options));
+    let secret = ClusterSecret::watch(client.clone(), &config.namespace, name.clone(), keep, Arc::clone(&clock) as _);
+    let secret = secret.with_directory(Arc::clone(&directory));
+    // Who finds the provider should find the Secret there too. Without an API server it begins all the same.
+    let _ = tokio::time::timeout(Duration::from_secs(10), secret.heard()).await;
+    let Some(seconds) = args.rotate_after else { return Ok(secret) };
+    let rotation = RotationConfig {
+        namespace: config.namespace.clone(),
+        secret: name,
+        every: Duration::from_secs(seconds),
+        holder: holder(args.node.as_deref()),
+        grace: RotationConfig::GRACE,
+    };
+    let rotation = Rotation::new(rotation, client, directory, Arc::clone(audit), clock, Arc::new(SystemRandom));
+    let secret = secret.with_rotation(rotation.standings());
+    tokio::spawn(rotation.run(secret.changes()));
+    Ok(secret)
+}
+
+/// Unlike any other provider's of that Secret: a node has one.
+fn holder(node: Option<&str>) -> String {
+    let machine = || ["HOSTNAME", "COMPUTERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    let name = node.map(str::to_owned).or_else(machine).filter(|name| !name.is_empty());
+    let name = name.unwrap_or_else(|| format!("process-{}", std::process::id()));
+    name.chars().filter(|c| c.is_ascii_graphic()).take(128).collect()
 }

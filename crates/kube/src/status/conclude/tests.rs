@@ -46,7 +46,13 @@ fn report() -> Report {
         last_fetch_time: Some(at(0)),
         next_rotation_time: Some(at(86_400)),
     };
-    Report { observed_time: at(0), interval_seconds: 600, secret_found: good(), specs: vec![examined] }
+    Report {
+        observed_time: at(0),
+        interval_seconds: 600,
+        secret_found: good(),
+        account_rotation_time: Some(at(86_400)),
+        specs: vec![examined],
+    }
 }
 
 fn nodes(linux: (usize, usize), windows: Option<(usize, usize)>) -> Nodes {

@@ -1,0 +1,421 @@
+//! The impersonation account changes its own password: in the directory first, then in its Secret.
+//!
+//! The next password is written beside the present one before the directory hears of it, and stays there until it has taken the present one's
+//! place. So at every moment the password that the directory takes is one of the two in the Secret, wherever a provider is killed, and while
+//! there are two, the directory is asked which. Every write names the version that it is based on. Of the providers of several nodes one does
+//! the work, because it has said so in the Secret; nothing goes wrong if two do, since a next password, once written, is never replaced by
+//! another.
+//!
+//! In reading order: `step`, what is to be done, a pure function; `pending`, how it stands in a Secret; [`Directory`]; [`Rotation`].
+
+mod audit;
+mod directory;
+mod domain;
+mod generate;
+mod pending;
+mod standing;
+mod step;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use credspec::{Namespace, SecretName};
+use dtyp::{Clock, FileTime, Random};
+use k8s_openapi::api::core::v1;
+use kube::api::{Api, PostParams};
+use tokio::time::{Instant, timeout};
+
+use crate::Audit;
+use crate::api::{ApiError, Client};
+pub use audit::{RotationEvent, RotationOutcome};
+pub(crate) use directory::Answers;
+pub use directory::{Directory, DirectoryError, PasswordAge, Taken};
+pub use domain::DomainDirectory;
+pub(crate) use pending::{Known, known, rotates, wipe};
+pub use standing::{RotationStanding, Standings};
+use step::{Seen, Step, step};
+
+/// How long one who has said that it is at it is left alone.
+const CLAIM: Duration = Duration::from_secs(60);
+/// After a round that failed; doubled each time.
+const RETRY: Duration = Duration::from_secs(15);
+const LONGEST_RETRY: Duration = Duration::from_secs(1_800);
+/// Nothing is looked at less often.
+const LOOK: Duration = Duration::from_secs(3_600);
+/// After the directory has said no.
+const HOLD: Duration = Duration::from_secs(3_600);
+/// For one answer of the API server.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// For everything that the directory is asked in one step.
+const DIRECTORY_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Which account's password, and when.
+#[derive(Clone, Debug)]
+pub struct RotationConfig {
+    /// The namespace of the Secret.
+    pub namespace: Namespace,
+    /// The Secret.
+    pub secret: SecretName,
+    /// How old the password becomes.
+    pub every: Duration,
+    /// Unlike any other provider's of that Secret.
+    pub holder: String,
+    /// For how long the next password is in the Secret before the directory hears of it: the other providers see it meanwhile.
+    pub grace: Duration,
+}
+
+impl RotationConfig {
+    /// Long enough for a watch.
+    pub const GRACE: Duration = Duration::from_secs(2);
+}
+
+/// Why a round came to nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RotationError {
+    /// The API server.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// The API server did not answer.
+    #[error("{0}: the API server did not answer in time")]
+    Slow(String),
+    /// There is no Secret, or it is not one.
+    #[error("the Secret {secret}: {source}")]
+    Secret {
+        /// Its name.
+        secret: SecretName,
+        /// What is wrong with it.
+        source: crate::SecretError,
+    },
+    /// Nobody may change it.
+    #[error("the Secret {0} is immutable: make it anew without `immutable`, or switch the rotation off")]
+    Immutable(SecretName),
+    /// The directory.
+    #[error("the account's password is not changed: {0}")]
+    Directory(#[from] DirectoryError),
+    /// The directory did not answer.
+    #[error("the account's password is not changed: the directory did not answer in time")]
+    DirectorySlow,
+    /// The password in the Secret is not the account's.
+    #[error(
+        "the directory refuses the password in the Secret {0}: somebody else has changed it. Write the account's password into the Secret \
+         (and remove `nextPassword` there, if it is present); nothing more is tried until then"
+    )]
+    NotTheAccounts(SecretName),
+}
+
+/// Changes the password of one account whenever it is old enough.
+pub struct Rotation {
+    config: RotationConfig,
+    secrets: Api<v1::Secret>,
+    directory: Arc<dyn Directory>,
+    audit: Arc<dyn Audit>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    standings: Standings,
+    /// The version that was seen last, and since when.
+    version: Option<(String, Instant)>,
+}
+
+/// Why a round ends without having done everything.
+enum Ended {
+    /// There is nothing to do until then.
+    For(Duration),
+    /// Somebody else has written the Secret.
+    Overtaken,
+}
+
+impl Rotation {
+    /// Nothing happens before [`run`](Self::run).
+    #[must_use]
+    pub fn new(
+        config: RotationConfig,
+        client: Client,
+        directory: Arc<dyn Directory>,
+        audit: Arc<dyn Audit>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        let secrets = Api::namespaced(client, config.namespace.as_str());
+        let standings = Standings::default();
+        Self { config, secrets, directory, audit, clock, random, standings, version: None }
+    }
+
+    /// How it stands, for who shows it.
+    #[must_use]
+    pub fn standings(&self) -> Standings {
+        self.standings.clone()
+    }
+
+    /// Works until dropped. `changes` says when the Secret has changed.
+    pub async fn run(mut self, mut changes: tokio::sync::watch::Receiver<bool>) {
+        let mut wait = Duration::ZERO;
+        loop {
+            changes.mark_unchanged();
+            match self.round().await {
+                Ok(rest) => {
+                    wait = Duration::ZERO;
+                    tokio::select! {
+                        () = tokio::time::sleep(rest) => {}
+                        // What has changed may be changed again at once: the next look is at all of it.
+                        _ = changes.changed() => tokio::time::sleep(self.jitter(Duration::from_secs(1))).await,
+                    }
+                }
+                Err(error) => {
+                    self.failed(&error);
+                    wait = wait.saturating_mul(2).clamp(RETRY, LONGEST_RETRY);
+                    let rest = wait.saturating_add(self.jitter(wait));
+                    tracing::warn!(%error, seconds = rest.as_secs(), "the rotation of the account's password failed; trying again");
+                    tokio::select! {
+                        () = tokio::time::sleep(rest) => {}
+                        _ = changes.changed() => tokio::time::sleep(RETRY).await,
+                    }
+                }
+            }
+        }
+    }
+
+    /// Does everything that can be done now. For how long there is nothing more to do.
+    pub(crate) async fn round(&mut self) -> Result<Duration, RotationError> {
+        loop {
+            match self.pass().await? {
+                Ended::For(rest) => return Ok(rest.min(LOOK)),
+                // Who was faster has not done everything, perhaps.
+                Ended::Overtaken => {}
+            }
+        }
+    }
+
+    /// From one look at the Secret to the next.
+    async fn pass(&mut self) -> Result<Ended, RotationError> {
+        let mut object = self.look().await?;
+        let mut taken = None;
+        loop {
+            let known = known(&object).map_err(|source| self.unusable(source))?;
+            let now = self.clock.now();
+            let due = known.due(self.config.every);
+            self.standings.saw(&known, due);
+            let seen = Seen {
+                is_pending: known.next.is_some(),
+                is_stuck: known.is_stuck(),
+                is_held: !known.held(now).is_zero(),
+                is_due: known.is_asked_for || due <= now,
+                claim: known.claim.clone(),
+                unchanged: self.unchanged(&object),
+            };
+            object = match step(&seen, taken, &self.config.holder, now) {
+                Step::Rest if seen.is_stuck => return Ok(Ended::For(LOOK)),
+                Step::Rest if seen.is_held => return Ok(Ended::For(known.held(now))),
+                Step::Rest if seen.is_pending || seen.is_due => return Ok(Ended::For(CLAIM)),
+                Step::Rest => return Ok(Ended::For(due.since(now).max(Duration::from_secs(1)))),
+                Step::Claim => match self.write(pending::claimed(object, &self.claim(now)), "claiming").await? {
+                    Some(object) => object,
+                    None => return Ok(Ended::Overtaken),
+                },
+                Step::Prepare => match self.prepare(object, &known).await? {
+                    Ok(object) => {
+                        tokio::time::sleep(self.config.grace).await;
+                        taken = Some(Taken::Present);
+                        object
+                    }
+                    Err(ended) => return Ok(ended),
+                },
+                Step::Ask => {
+                    taken = Some(self.ask(&known).await?);
+                    object
+                }
+                Step::Change => match self.change(&known).await {
+                    Ok(()) => {
+                        taken = Some(Taken::Next);
+                        object
+                    }
+                    Err(RotationError::Directory(error)) if error.is_refusal() => {
+                        self.hold(object, HOLD).await?;
+                        return Err(error.into());
+                    }
+                    Err(error) => return Err(error),
+                },
+                Step::Promote => match self.promote(object, &known).await? {
+                    Some(object) => object,
+                    None => return Ok(Ended::Overtaken),
+                },
+                Step::GiveUp => return self.give_up(object, &known).await,
+            };
+        }
+    }
+
+    async fn look(&mut self) -> Result<v1::Secret, RotationError> {
+        let name = self.config.secret.as_str();
+        let doing = format!("reading the Secret {name}");
+        let found = self.in_time(doing, self.secrets.get_opt(name)).await?;
+        let found = found.ok_or_else(|| self.unusable(crate::SecretError::NotFound))?;
+        self.noted(&found);
+        Ok(found)
+    }
+
+    /// Before there is a next password: whether the present one is the account's, and whether the directory lets it be changed now.
+    async fn prepare(&mut self, object: v1::Secret, known: &Known) -> Result<Result<v1::Secret, Ended>, RotationError> {
+        if object.immutable == Some(true) {
+            return Err(RotationError::Immutable(self.config.secret.clone()));
+        }
+        let asked = self.directory.age(&known.secret);
+        let PasswordAge { age, youngest } = match timeout(DIRECTORY_PATIENCE, asked).await {
+            Ok(Err(DirectoryError::WrongPassword { .. })) => return self.give_up(object, known).await.map(Err),
+            Ok(answer) => answer?,
+            Err(_) => return Err(RotationError::DirectorySlow),
+        };
+        if let Some(age) = age.filter(|age| *age < youngest) {
+            let rest = youngest.saturating_sub(age);
+            let hours = rest.as_secs().div_ceil(3_600);
+            tracing::info!(
+                hours,
+                "the domain's minimum password age (minPwdAge) does not let the password be changed yet"
+            );
+            return Ok(Err(self.hold(object, rest.min(HOLD)).await?));
+        }
+        // The directory's word counts, by its own clock: this machine's may be anything.
+        if let Some(age) = age.filter(|age| !known.is_asked_for && *age < self.config.every) {
+            let changed = self.clock.now().saturating_sub(age);
+            let noted = pending::noted(object, changed, self.config.every);
+            return Ok(match self.write(noted, "noting the password's age").await? {
+                Some(_) => Err(Ended::For(self.config.every.saturating_sub(age))),
+                None => Err(Ended::Overtaken),
+            });
+        }
+        let next = generate::password(self.random.as_ref(), &known.secret.username);
+        let prepared = pending::prepared(object, &next, &self.claim(self.clock.now()));
+        Ok(match self.write(prepared, "writing the next password").await? {
+            Some(object) => {
+                self.tell(known, RotationOutcome::Begun);
+                Ok(object)
+            }
+            None => Err(Ended::Overtaken),
+        })
+    }
+
+    async fn ask(&self, known: &Known) -> Result<Taken, RotationError> {
+        let Some(next) = &known.next else { return Ok(Taken::Present) };
+        let asked = self.directory.taken(&known.secret, next);
+        Ok(timeout(DIRECTORY_PATIENCE, asked).await.map_err(|_| RotationError::DirectorySlow)??)
+    }
+
+    async fn change(&self, known: &Known) -> Result<(), RotationError> {
+        let Some(next) = &known.next else { return Ok(()) };
+        let asked = self.directory.change(&known.secret, next);
+        timeout(DIRECTORY_PATIENCE, asked).await.map_err(|_| RotationError::DirectorySlow)??;
+        self.tell(known, RotationOutcome::Changed);
+        Ok(())
+    }
+
+    /// No provider tries for a while.
+    async fn hold(&mut self, object: v1::Secret, rest: Duration) -> Result<Ended, RotationError> {
+        let held = pending::held(object, self.clock.now().saturating_add(rest));
+        let written = self.write(held, "noting when the password can be changed").await?;
+        Ok(if written.is_some() { Ended::For(rest) } else { Ended::Overtaken })
+    }
+
+    async fn promote(&mut self, object: v1::Secret, known: &Known) -> Result<Option<v1::Secret>, RotationError> {
+        let promoted = pending::promoted(object, self.clock.now(), self.config.every);
+        let written = self.write(promoted, "putting the next password in the present one's place").await?;
+        if written.is_some() {
+            self.standings.rotated();
+            self.tell(known, RotationOutcome::Rotated);
+        }
+        Ok(written)
+    }
+
+    /// So that no other provider shows the same passwords in vain: the account would be locked out.
+    async fn give_up(&mut self, object: v1::Secret, known: &Known) -> Result<Ended, RotationError> {
+        match self.write(pending::stuck(object, known), "noting that the directory refuses the password").await? {
+            Some(_) => Err(RotationError::NotTheAccounts(self.config.secret.clone())),
+            None => Ok(Ended::Overtaken),
+        }
+    }
+
+    /// Writes what is based on the version in it; nothing comes of it when that is not the newest any more.
+    async fn write(&mut self, object: v1::Secret, what: &str) -> Result<Option<v1::Secret>, RotationError> {
+        let name = self.config.secret.as_str();
+        let doing = format!("{what}, in the Secret {name}");
+        let parameters =
+            PostParams { field_manager: Some("pando-account-provider".to_owned()), ..PostParams::default() };
+        let written = self.in_time(doing, self.secrets.replace(name, &parameters, &object)).await;
+        pending::wipe(object);
+        match written {
+            Ok(object) => {
+                self.noted(&object);
+                Ok(Some(object))
+            }
+            // 404: it has been deleted, and perhaps made anew since.
+            Err(RotationError::Api(ApiError::Request { source: kube::Error::Api(status), .. }))
+                if [404, 409].contains(&status.code) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn in_time<T>(
+        &self,
+        doing: String,
+        asked: impl Future<Output = Result<T, kube::Error>>,
+    ) -> Result<T, RotationError> {
+        match timeout(PATIENCE, asked).await {
+            Ok(answer) => Ok(answer.map_err(ApiError::doing(doing))?),
+            Err(_) => Err(RotationError::Slow(doing)),
+        }
+    }
+
+    /// Clocks of machines differ; for how long a version has been the newest, each sees for itself.
+    fn noted(&mut self, object: &v1::Secret) {
+        let version = object.metadata.resource_version.clone().unwrap_or_default();
+        if self.version.as_ref().is_none_or(|(known, _)| *known != version) {
+            self.version = Some((version, Instant::now()));
+        }
+    }
+
+    fn unchanged(&self, object: &v1::Secret) -> Duration {
+        let version = object.metadata.resource_version.as_deref();
+        let since = self.version.as_ref().filter(|(known, _)| version == Some(known.as_str()));
+        since.map_or(Duration::ZERO, |(_, since)| since.elapsed())
+    }
+
+    fn claim(&self, now: FileTime) -> pending::Claim {
+        pending::Claim { holder: self.config.holder.clone(), until: now.saturating_add(CLAIM) }
+    }
+
+    fn unusable(&self, source: crate::SecretError) -> RotationError {
+        RotationError::Secret { secret: self.config.secret.clone(), source }
+    }
+
+    fn failed(&self, error: &RotationError) {
+        self.standings.failed(error.to_string());
+        self.audit.rotation(&self.event(None, RotationOutcome::Failed(error.to_string())));
+    }
+
+    fn tell(&self, known: &Known, outcome: RotationOutcome) {
+        tracing::info!(account = known.secret.username, outcome = outcome.name(), "the account's own password");
+        self.audit.rotation(&self.event(Some(known.secret.username.clone()), outcome));
+    }
+
+    fn event(&self, account: Option<String>, outcome: RotationOutcome) -> RotationEvent {
+        RotationEvent {
+            at: self.clock.now(),
+            namespace: self.config.namespace.clone(),
+            secret: self.config.secret.to_string(),
+            account,
+            holder: self.config.holder.clone(),
+            outcome,
+        }
+    }
+
+    /// Something between nothing and that, so that the providers of a cluster do not all come at once.
+    fn jitter(&self, most: Duration) -> Duration {
+        let mut bytes = [0; 4];
+        self.random.fill(&mut bytes);
+        most.mul_f64(f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! Several providers, killed and started anew in any order, with requests that arrive late.
+
+use proptest::prelude::*;
+
+use super::super::{Answers, CLAIM};
+use super::FIRST;
+use super::world::{Mood, World};
+
+#[derive(Clone, Copy, Debug)]
+enum Happens {
+    /// A provider does one thing.
+    Step(usize),
+    /// It is killed, and started anew.
+    Kill(usize),
+    /// What the directory is asked from now on arrives late, or in time again.
+    Late(bool),
+    /// What was late arrives.
+    Land,
+    /// A minute passes: claims end.
+    Minute,
+    /// Somebody wants another password.
+    Another,
+}
+
+fn happens() -> impl Strategy<Value = Happens> {
+    prop_oneof![
+        24 => (0..NODES.len()).prop_map(Happens::Step),
+        2 => (0..NODES.len()).prop_map(Happens::Kill),
+        1 => any::<bool>().prop_map(Happens::Late),
+        2 => Just(Happens::Land),
+        2 => Just(Happens::Minute),
+        1 => Just(Happens::Another),
+    ]
+}
+
+const NODES: [&str; 3] = ["node-1", "node-2", "node-3"];
+
+async fn run(events: &[Happens]) {
+    let world = World::new(FIRST);
+    world.annotate("gmsa.pando.dev/rotate-password", "now");
+    let mut providers = NODES.map(|name| world.start(name));
+    // Of one that was there all the time.
+    let answers = Answers::default();
+    for event in events {
+        match *event {
+            Happens::Step(node) => providers[node].step().await,
+            Happens::Kill(node) => providers[node] = world.start(NODES[node]),
+            Happens::Late(late) => world.mood(if late { Mood::Late } else { Mood::Well }),
+            Happens::Land => world.land(),
+            Happens::Minute => world.clock.advance(CLAIM),
+            Happens::Another => world.annotate("gmsa.pando.dev/rotate-password", "again"),
+        }
+        world.check(&answers).await;
+    }
+    drop(providers);
+    world.mood(Mood::Well);
+    world.clock.advance(CLAIM);
+    world.provider("node-4").round().await.unwrap();
+    // What nobody waits for any more does no harm.
+    for _ in 0..events.len() {
+        world.land();
+        world.check(&answers).await;
+    }
+    let (password, next) = world.passwords();
+    assert!(password == world.password() && next.is_none());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    /// The account's password is never one that the Secret does not hold, and what a call is given is what the directory takes.
+    #[test]
+    fn in_whatever_order_things_happen_the_password_is_never_lost(events in prop::collection::vec(happens(), 0..160)) {
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(run(&events));
+    }
+}
