@@ -100,21 +100,25 @@ impl Front {
     }
 
     /// Waits until that many more have come.
+    #[track_caller]
     pub fn await_requests(&self, more: usize) {
         let wanted = self.state().requests + more;
         self.wait(|state| state.requests >= wanted, "no request comes");
     }
 
     /// Waits until a request is held.
+    #[track_caller]
     pub fn await_held(&self) {
         self.wait(|state| state.held > 0, "nothing is held");
     }
 
+    #[track_caller]
     fn wait(&self, is_so: impl Fn(&State) -> bool, otherwise: &str) {
         let deadline = Instant::now() + Duration::from_secs(120);
         let mut state = self.state();
         while !is_so(&state) {
-            assert!(Instant::now() < deadline, "{otherwise}");
+            let State { mood, requests, .. } = *state;
+            assert!(Instant::now() < deadline, "{otherwise}: {mood:?}, {requests} requests");
             let waited = self.state.1.wait_timeout(state, Duration::from_secs(1));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
