@@ -155,6 +155,24 @@ fn a_lease_is_renewed_in_time_and_an_outage_of_its_plugin_is_waited_out() {
 }
 
 #[test]
+fn a_lease_lasts_as_long_as_the_process_that_it_was_asked_for() {
+    let domain = Domain::start();
+    let _provider = AccountProvider::start(&domain);
+    let guard = GuardService::start(&domain);
+    let spec = credential_spec(&domain);
+    guard.ask("add").arg("--credspec").arg(&spec).args(["--process", "2147483647"]).fails(1).says("is not seen");
+    let child = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn();
+    let mut child = child.expect("cat can be started");
+    let (with_process, _) = add(&guard, &spec, &["--process", &child.id().to_string()]);
+    let (without, _) = add(&guard, &spec, &[]);
+    assert_eq!(guard.leases().len(), 2);
+    drop(child.stdin.take());
+    child.wait().expect("it ends");
+    let left = guard.await_leases("released", |leases| leases.len() < 2);
+    assert!(left[0]["lease"] == without.as_str() && !guard.krb().join(with_process).exists(), "{left:?}");
+}
+
+#[test]
 fn other_users_are_let_in_by_group_and_see_to_their_own_leases_only() {
     let domain = Domain::start();
     let _provider = AccountProvider::start(&domain);

@@ -84,8 +84,7 @@ impl Api<'_> {
             }
             asked.owner = Owner { uid, gid };
         }
-        asked.process =
-            process.map(|own::Process { pid, started, namespace }| ccg::Process { pid, started, namespace });
+        asked.process = process.map(ccg::Process::from);
         asked.keytabs = Keytabs { wanted: keytab || !service_principals.is_empty(), service_principals };
         let added = self.leases.add(asked).await.map_err(status)?;
         Ok(own::AddResponse { lease_id: added.id.to_string(), folders: texts(added.folders) })

@@ -192,6 +192,18 @@ pub mod own {
         pub namespace: u64,
     }
 
+    impl From<ccg::Process> for Process {
+        fn from(ccg::Process { pid, started, namespace }: ccg::Process) -> Self {
+            Self { pid, started, namespace }
+        }
+    }
+
+    impl From<Process> for ccg::Process {
+        fn from(Process { pid, started, namespace }: Process) -> Self {
+            Self { pid, started, namespace }
+        }
+    }
+
     #[derive(Clone, PartialEq, Message)]
     pub struct AddResponse {
         #[prost(string, tag = "1")]

@@ -143,7 +143,7 @@ impl Container {
         let process = ccg::Process::of(self.pid?).inspect_err(|error| {
             tracing::warn!(pid = self.pid, %error, "the container's first process is not seen from here");
         });
-        process.ok().map(|ccg::Process { pid, started, namespace }| own::Process { pid, started, namespace })
+        process.ok().map(own::Process::from)
     }
 
     fn spec(&self, folder: &Path) -> Result<String, HookError> {

@@ -207,6 +207,9 @@ pub struct GuardAdd {
     /// A further name for the keytab, such as HTTP/webapp01.contoso.com. May be repeated.
     #[arg(long, value_name = "SPN")]
     pub spn: Vec<String>,
+    /// A process that the lease ends with, within half a minute, if the guard sees it. Otherwise it lasts until it is released.
+    #[arg(long, value_name = "PID")]
+    pub process: Option<i32>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use comfy_table::{Table, presets};
 use dtyp::FileTime;
 use guardd::Caller;
-use guardd::message::own::{AddRequest, Lease, Owner};
+use guardd::message::own::{AddRequest, Lease, Owner, Process};
 
 use crate::cli::{GuardAdd, GuardLeases, GuardRelease};
 use crate::commands::Failed;
@@ -22,7 +22,7 @@ pub async fn add(args: GuardAdd) -> Result<ExitCode, Failed> {
         owner: args.uid.zip(args.gid).map(|(uid, gid)| Owner { uid, gid }),
         keytab: args.keytab,
         service_principals: args.spn,
-        process: None,
+        process: args.process.map(process).transpose()?,
     };
     let guard = Caller::connect(&args.socket).await?;
     let added = {
@@ -38,6 +38,11 @@ pub async fn add(args: GuardAdd) -> Result<ExitCode, Failed> {
         terminal::say(format_args!("  KRB5CCNAME=FILE:{folder}/{}", ccg::Folder::CCACHE));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn process(pid: i32) -> Result<Process, String> {
+    let found = ccg::Process::of(pid).map_err(|error| format!("the process {pid} is not seen: {error}"))?;
+    Ok(found.into())
 }
 
 pub async fn list(args: GuardLeases) -> Result<ExitCode, Failed> {

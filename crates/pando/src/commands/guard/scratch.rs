@@ -27,7 +27,7 @@ pub struct Scratch {
 impl Scratch {
     /// Removes what was left, and makes one.
     pub fn make(parent: &Path) -> Result<Self> {
-        remove_left(parent)?;
+        remove_left(parent);
         for _ in 0..ATTEMPTS {
             let owner_only = PermissionsExt::from_mode(0o700);
             let folder = tempfile::Builder::new().prefix(PREFIX).permissions(owner_only).tempdir_in(parent)?;
@@ -64,10 +64,11 @@ fn is_at(folder: &impl AsFd, path: &Path) -> bool {
 }
 
 /// Removes those of this user's that nobody has locked.
-fn remove_left(parent: &Path) -> Result<()> {
+fn remove_left(parent: &Path) {
     let own = Owner::this_process();
-    for entry in std::fs::read_dir(parent)? {
-        let path = entry?.path();
+    // Where nobody may look around, nothing is found.
+    for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
+        let path = entry.path();
         let is_named = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX));
         // Others, who may write there too, plant nothing that is touched: what is not locked and not ours stays.
         let Some(lock) = is_named.then(|| lock(&path).ok()).flatten() else { continue };
@@ -78,7 +79,6 @@ fn remove_left(parent: &Path) -> Result<()> {
             }
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]
