@@ -145,20 +145,28 @@ fn a_running_pod_may_change_in_all_but_its_identity() {
     let refused = shop().kubectl(&["patch", "pod", "running", "-p", patch]).run();
     assert_ne!(refused.code, Some(0), "{refused}");
     refused.says("cannot update an existing pod's GMSA settings (GMSA name modified on pod \"running\")");
+    // Who may write a pod's status, as kubelets do, could write its annotations as well.
+    let refused = shop().kubectl(&["patch", "pod", "running", "--subresource=status", "-p", patch]).run();
+    assert_ne!(refused.code, Some(0), "{refused}");
+    refused.says("cannot update an existing pod's GMSA settings (the annotation");
+    let well = r#"{"metadata":{"annotations":{"other":"x"}},"status":{"phase":"Running"}}"#;
+    shop().kubectl(&["patch", "pod", "running", "--subresource=status", "-p", well]).ok();
+}
+
+/// A container that looks into a running pod.
+fn attach(to: &str, options: Value) -> Finished {
+    let get = shop().kubectl(&["get", "pod", to, "-o", "json"]).ok();
+    let mut pod: Value = serde_json::from_str(&get.stdout).expect("kubectl prints JSON");
+    let one = json!({ "name": "shell", "image": "pause", "securityContext": { "windowsOptions": options } });
+    pod["spec"]["ephemeralContainers"] = json!([one]);
+    let path = format!("/api/v1/namespaces/shop/pods/{to}/ephemeralcontainers");
+    shop().kubectl(&["replace", "--raw", &path, "-f", "-"]).input(pod.to_string()).run()
 }
 
 #[test]
 fn ephemeral_containers_are_looked_at_when_they_come() {
     shop().admitted(&pod("debugged", "app"));
     shop().admitted(&pod("foreign", "default"));
-    let attach = |to: &str, options: Value| {
-        let get = shop().kubectl(&["get", "pod", to, "-o", "json"]).ok();
-        let mut pod: Value = serde_json::from_str(&get.stdout).expect("kubectl prints JSON");
-        let one = json!({ "name": "shell", "image": "pause", "securityContext": { "windowsOptions": options } });
-        pod["spec"]["ephemeralContainers"] = json!([one]);
-        let path = format!("/api/v1/namespaces/shop/pods/{to}/ephemeralcontainers");
-        shop().kubectl(&["replace", "--raw", &path, "-f", "-"]).input(pod.to_string()).run()
-    };
     let refused = attach("foreign", json!({ "gmsaCredentialSpecName": "webapp01" }));
     assert_ne!(refused.code, Some(0), "{refused}");
     refused.says("service account \"default\" is not authorized to `use`");
@@ -169,6 +177,70 @@ fn ephemeral_containers_are_looked_at_when_they_come() {
     let made: Value = serde_json::from_str(&attached.stdout).expect("it is JSON");
     let options = &made["spec"]["ephemeralContainers"][0]["securityContext"]["windowsOptions"];
     assert_eq!(options["gmsaCredentialSpec"], json!(INLINED));
+}
+
+/// Each question about a permission costs, and the API server ends a policy that costs too much.
+#[test]
+fn a_pod_may_name_as_many_specs_as_it_has_containers() {
+    let containers = |name: &str, specs: &[String]| {
+        let mut pod = pod(name, "many");
+        let each = specs.iter().enumerate().map(|(number, spec)| {
+            let options = json!({ "windowsOptions": { "gmsaCredentialSpecName": spec } });
+            json!({ "name": format!("c{number}"), "image": "pause", "securityContext": options })
+        });
+        pod["spec"]["containers"] = each.collect();
+        pod
+    };
+    let cluster = shop().cluster;
+    cluster.service_account("shop", "many");
+    let specs: Vec<_> = (0..25).map(|number| format!("many-{number}")).collect();
+    let items: Vec<_> = specs.iter().map(|spec| gmsa_credential_spec(spec, "WebApp01")).collect();
+    cluster.apply(json!({ "apiVersion": "v1", "kind": "List", "items": items }).to_string());
+    let rule = json!({ "apiGroups": ["windows.k8s.io"], "resources": ["gmsacredentialspecs"], "resourceNames": specs, "verbs": ["use"] });
+    let meta = json!({ "name": "many", "namespace": "shop" });
+    let role =
+        json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": meta, "rules": [rule] });
+    cluster.apply(role.to_string());
+    shop().kubectl(&["create", "rolebinding", "many", "--role=many", "--serviceaccount=shop:many"]).ok();
+
+    for count in [3, 20, 60] {
+        shop().admitted(&containers(&format!("same-{count}"), &vec![specs[0].clone(); count]));
+    }
+    shop().admitted(&containers("different", &specs[..24]));
+    shop().refused(&containers("too-many", &specs), "names more than 24 different GMSA cred specs");
+    // The last of many counts as much as the first.
+    let mut last = specs[..23].to_vec();
+    last.push("webapp01".to_owned());
+    shop().refused(&containers("last", &last), "is not authorized to `use`");
+}
+
+#[test]
+fn a_right_that_is_taken_away_does_not_forbid_to_look_into_what_runs() {
+    let cluster = shop().cluster;
+    cluster.service_account("shop", "leaver");
+    shop().kubectl(&["create", "rolebinding", "leaver", "--role=use", "--serviceaccount=shop:leaver"]).ok();
+    shop().admitted(&with(pod("left", "leaver"), "/spec", json!({ "gmsaCredentialSpecName": "webapp01" })));
+    shop().kubectl(&["delete", "rolebinding", "leaver"]).ok();
+    let who = "--as=system:serviceaccount:shop:leaver";
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while shop().kubectl(&["auth", "can-i", "use", "gmsacredentialspecs.windows.k8s.io/webapp01", who]).run().code
+        == Some(0)
+    {
+        assert!(Instant::now() < deadline, "the right is still there");
+    }
+    let attached = attach("left", json!({ "runAsUserName": "ContainerUser" }));
+    assert_eq!(attached.code, Some(0), "{attached}");
+}
+
+#[test]
+fn a_pod_without_containers_hears_that_from_the_api_server() {
+    let mut none = pod("none", "app");
+    none["spec"]["containers"] = json!([]);
+    shop().refused(&none, "spec.containers: Required value");
+    let named = with(pod("none", "app"), "/spec", json!({ "gmsaCredentialSpecName": "webapp01" }));
+    let mut missing = named;
+    missing["spec"].as_object_mut().expect("it is an object").remove("containers");
+    shop().refused(&missing, "spec.containers: Required value");
 }
 
 #[test]

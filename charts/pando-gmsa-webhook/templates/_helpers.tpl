@@ -50,7 +50,7 @@ caBundle: {{ . | quote }}
       (has(pod.metadata.annotations) && 'gmsa.pando.dev/credential-spec' in pod.metadata.annotations)
       || (has(pod.spec.securityContext) && has(pod.spec.securityContext.windowsOptions)
           && (has(pod.spec.securityContext.windowsOptions.gmsaCredentialSpecName) || has(pod.spec.securityContext.windowsOptions.gmsaCredentialSpec)))
-      || (pod.spec.containers
+      || ((has(pod.spec.containers) && pod.spec.containers != null ? pod.spec.containers : [])
           + (has(pod.spec.initContainers) ? pod.spec.initContainers : [])
           + (has(pod.spec.ephemeralContainers) ? pod.spec.ephemeralContainers : [])).exists(container,
             has(container.securityContext) && has(container.securityContext.windowsOptions)
