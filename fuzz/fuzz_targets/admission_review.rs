@@ -4,7 +4,7 @@
 use pando_kube::webhook::Review;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    if let Ok(review) = Review::parse(bytes) {
+    if let Ok(review) = Review::parse(bytes.to_vec()) {
         let _ = (review.pod(), review.old_pod());
     }
 });

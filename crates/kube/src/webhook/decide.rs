@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 use super::linux;
 use super::pod::{Level, Pod, Site, WindowsOptions};
 use super::review::{Addition, Review};
-use super::{Denial, go};
+use super::{Denial, go, unique};
+
+/// All contents that are written into a pod: etcd takes 1.5 MiB.
+const MOST_CONTENTS: usize = 2 << 20;
 
 /// A pod's identity at the API server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -33,11 +36,16 @@ pub enum Verdict {
 pub trait Lookups: Send + Sync {
     /// Whether the service account has the verb `use` on the GMSACredentialSpec.
     fn may_use(&self, who: &ServiceAccount, spec: &str) -> impl Future<Output = Verdict> + Send;
-    /// The GMSACredentialSpec, whole.
+    /// The GMSACredentialSpec, whole, as far as is known.
     ///
     /// # Errors
     /// When it cannot be said whether there is one.
     fn spec(&self, name: &str) -> impl Future<Output = Result<Option<Value>, String>> + Send;
+    /// The same as it is at this moment, before somebody is refused for what may have changed.
+    ///
+    /// # Errors
+    /// The same.
+    fn spec_now(&self, name: &str) -> impl Future<Output = Result<Option<Value>, String>> + Send;
 }
 
 /// Decides.
@@ -128,15 +136,19 @@ impl<L: Lookups> Decider<L> {
         pod: &Pod,
         sites: impl Iterator<Item = Site<'p>>,
     ) -> Result<Vec<Addition>, Denial> {
-        let mut additions = Vec::new();
+        let (mut additions, mut written) = (Vec::new(), 0_usize);
         for site in sites {
             if let Some(WindowsOptions { gmsa_credential_spec_name: Some(name), gmsa_credential_spec: None }) =
                 site.options
             {
                 check_name(&site, name)?;
                 self.authorize(review, pod, name).await?;
-                let contents = self.credspec(name).await?;
-                additions.push(Addition { path: site.contents_path(), value: json!(go::json(&contents)) });
+                let contents = go::json(&self.credspec(name).await?);
+                written = written.saturating_add(contents.len());
+                if written > MOST_CONTENTS {
+                    return Err(Denial::TooMuch(MOST_CONTENTS));
+                }
+                additions.push(Addition { path: site.contents_path(), value: json!(contents) });
             }
         }
         Ok(additions)
@@ -153,8 +165,10 @@ impl<L: Lookups> Decider<L> {
                 let Some(contents) = contents else { return Ok(()) };
                 let expected = self.credspec(name).await?;
                 let mismatch = |error| Denial::Mismatch { site: site.to_string(), spec: name.clone(), error };
-                match serde_json::from_str::<Value>(contents) {
+                match unique::parse(contents) {
                     Ok(contents) if contents == expected => Ok(()),
+                    // Another replica, which has written them, may have heard of a change sooner.
+                    Ok(contents) if contents == credspec(name, self.lookups.spec_now(name).await)? => Ok(()),
                     Ok(_) => Err(mismatch(None)),
                     Err(error) => Err(mismatch(Some(error.to_string()))),
                 }
@@ -192,13 +206,9 @@ impl<L: Lookups> Decider<L> {
     }
 
     async fn credspec(&self, name: &str) -> Result<Value, Denial> {
-        match self.lookups.spec(name).await {
-            Ok(Some(mut spec)) => match spec.get_mut("credspec").map(Value::take) {
-                Some(contents @ Value::Object(_)) => Ok(contents),
-                _ => Err(Denial::NoContents(name.to_owned())),
-            },
-            Ok(None) => Err(Denial::NoSpec(name.to_owned())),
-            Err(reason) => Err(Denial::Unavailable { spec: name.to_owned(), reason }),
+        match credspec(name, self.lookups.spec(name).await) {
+            Err(Denial::NoSpec(_) | Denial::NoContents(_)) => credspec(name, self.lookups.spec_now(name).await),
+            known => known,
         }
     }
 
@@ -208,6 +218,17 @@ impl<L: Lookups> Decider<L> {
         self.random.fill(&mut bytes);
         let digits = format!("{:016x}", u64::from_be_bytes(bytes));
         format!("{}-{}-4", digits.get(..8).unwrap_or_default(), digits.get(8..12).unwrap_or_default())
+    }
+}
+
+fn credspec(name: &str, found: Result<Option<Value>, String>) -> Result<Value, Denial> {
+    match found {
+        Ok(Some(mut spec)) => match spec.get_mut("credspec").map(Value::take) {
+            Some(contents @ Value::Object(_)) => Ok(contents),
+            _ => Err(Denial::NoContents(name.to_owned())),
+        },
+        Ok(None) => Err(Denial::NoSpec(name.to_owned())),
+        Err(reason) => Err(Denial::Unavailable { spec: name.to_owned(), reason }),
     }
 }
 

@@ -6,7 +6,7 @@ use super::go::quoted;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
     /// The body is no review.
-    #[error("the request's body is not an admission review: {0}")]
+    #[error("unable to unmarshall JSON body as an admission review: {0}")]
     NotAReview(String),
     /// A review of nothing.
     #[error("no 'Request' field in JSON body")]
@@ -15,10 +15,10 @@ pub enum Denial {
     #[error("expected a Pod object, got a {0}")]
     Kind(String),
     /// The pod cannot be read.
-    #[error("cannot read the pod in the request: {0}")]
+    #[error("unable to unmarshall pod JSON object: {0}")]
     Pod(String),
-    /// Something that pods are not asked about.
-    #[error("unexpected operation {0}")]
+    /// Something that pods are not asked about, in the spelling that log filters know.
+    #[error("unpexpected operation {0}")]
     Operation(String),
     /// The service account may not.
     #[error("service account {} is not authorized to `use` GMSA cred spec {}{}", quoted(.account), quoted(.spec), because(.reason))]
@@ -62,6 +62,9 @@ pub enum Denial {
         /// Why the contents could not be read.
         error: Option<String>,
     },
+    /// More than etcd takes would be written into the pod.
+    #[error("the contents of the GMSA cred specs that the pod names are more than {} bytes altogether", .0)]
+    TooMuch(usize),
     /// Contents without a name could be anybody's.
     #[error("{0} has a GMSA cred spec set, but does not define the name of the corresponding resource")]
     NoName(String),
@@ -92,7 +95,9 @@ impl Denial {
             Self::NotAuthorized { .. } | Self::Modified { .. } => 403,
             Self::NoSpec(_) => 404,
             Self::NoContents(_) => 417,
-            Self::BadName { .. } | Self::Mismatch { .. } | Self::NoName(_) | Self::Both { .. } => 422,
+            Self::BadName { .. } | Self::Mismatch { .. } | Self::NoName(_) | Self::Both { .. } | Self::TooMuch(_) => {
+                422
+            }
             Self::Unavailable { .. } => 500,
         }
     }

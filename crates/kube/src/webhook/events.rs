@@ -14,7 +14,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, ObjectMeta, PostParams};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::Denial;
 use super::review::Review;
@@ -59,9 +59,8 @@ impl Events {
         tokio::spawn(async move {
             let mut restraint = Restraint::default();
             while let Some(refusal) = refusals.recv().await {
-                let now = clock.now();
-                if restraint.lets(&refusal, now) {
-                    send(&client, refusal, now, &instance).await;
+                if restraint.lets(&refusal, Instant::now()) {
+                    send(&client, refusal, clock.now(), &instance).await;
                 }
             }
         });
@@ -77,20 +76,21 @@ impl Events {
     }
 }
 
-/// What was said lately.
+/// What was said lately, by seconds that nobody sets back.
 #[derive(Default)]
 struct Restraint {
-    said: HashMap<Refusal, FileTime>,
+    said: HashMap<Refusal, Instant>,
     this_minute: u32,
-    since: Option<FileTime>,
+    since: Option<Instant>,
 }
 
 impl Restraint {
-    fn lets(&mut self, refusal: &Refusal, now: FileTime) -> bool {
-        if self.said.get(refusal).is_some_and(|until| now < *until) {
+    fn lets(&mut self, refusal: &Refusal, now: Instant) -> bool {
+        let is_recent = |at: &Instant| now.saturating_duration_since(*at) < REMEMBERED;
+        if self.said.get(refusal).is_some_and(is_recent) {
             return false;
         }
-        if self.since.is_none_or(|since| now.since(since) >= MINUTE) {
+        if self.since.is_none_or(|since| now.saturating_duration_since(since) >= MINUTE) {
             (self.since, self.this_minute) = (Some(now), 0);
         }
         if self.this_minute >= MOST_A_MINUTE {
@@ -98,10 +98,10 @@ impl Restraint {
         }
         self.this_minute = self.this_minute.saturating_add(1);
         if self.said.len() >= MOST_REMEMBERED {
-            self.said.retain(|_, until| now < *until);
+            self.said.retain(|_, at| is_recent(at));
         }
         if self.said.len() < MOST_REMEMBERED {
-            self.said.insert(refusal.clone(), now.saturating_add(REMEMBERED));
+            self.said.insert(refusal.clone(), now);
         }
         true
     }
@@ -195,7 +195,7 @@ mod tests {
         let mut request =
             json!({ "uid": "u", "kind": { "kind": "Pod" }, "namespace": "shop", "operation": "CREATE", "object": pod });
         request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        Review::parse(json!({ "request": request }).to_string().as_bytes()).unwrap()
+        Review::parse(json!({ "request": request }).to_string()).unwrap()
     }
 
     fn denied() -> Denial {
@@ -247,8 +247,8 @@ mod tests {
     fn the_same_is_said_once_in_five_minutes_and_sixty_things_a_minute() {
         let pod = |name: usize| json!({ "metadata": { "name": name.to_string() }, "spec": {} });
         let told = |name| refusal(&review(&pod(name), &json!({})), &denied()).unwrap();
-        let start = FileTime::from_unix(1_800_000_000, 0);
-        let after = |seconds| start.saturating_add(Duration::from_secs(seconds));
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
         let mut restraint = Restraint::default();
         assert!(restraint.lets(&told(0), start) && !restraint.lets(&told(0), after(299)));
         assert!(restraint.lets(&told(0), after(300)));

@@ -5,7 +5,7 @@
 
 use serde_json::json;
 
-use super::pod::{Container, Level, Named, Pod};
+use super::pod::{Container, Level, Pod};
 use super::review::Addition;
 
 /// The annotation that names a GMSACredentialSpec.
@@ -14,12 +14,14 @@ pub const ANNOTATION: &str = "gmsa.pando.dev/credential-spec";
 pub const DRIVER: &str = "gmsa.pando.dev";
 /// Where the identity is mounted.
 pub const INSIDE: &str = "/run/pando/identity";
-const VOLUME: &str = "pando-identity";
-const VARIABLE: &str = "KRB5CCNAME";
+/// The volume's name.
+pub(super) const VOLUME: &str = "pando-identity";
+/// Where programs look for the identity.
+pub(super) const VARIABLE: &str = "KRB5CCNAME";
 
 /// The spec that the annotation names.
 pub(super) fn annotated(pod: &Pod) -> Option<&str> {
-    pod.metadata.annotations.get(ANNOTATION).map(String::as_str)
+    pod.metadata.annotation.as_deref()
 }
 
 /// The spec that a Linux pod names. An identity is the whole pod's: those of single containers are for Windows.
@@ -41,7 +43,7 @@ pub(super) fn additions<'p>(
         "csi": { "driver": DRIVER, "readOnly": true, "volumeAttributes": { "credentialSpecName": name } },
     });
     let mut additions = Vec::new();
-    additions.extend(one_more("/spec/volumes", pod.spec.volumes.as_ref(), VOLUME, volume));
+    additions.extend(one_more("/spec/volumes", pod.spec.volumes, volume));
     additions.extend(mounts(pod, containers));
     additions
 }
@@ -58,18 +60,18 @@ pub(super) fn mounts<'p>(
         let mount = json!({ "name": VOLUME, "mountPath": INSIDE, "readOnly": true });
         let variable = json!({ "name": VARIABLE, "value": format!("FILE:{INSIDE}/krb5cc") });
         [
-            one_more(&format!("{path}/volumeMounts"), container.volume_mounts.as_ref(), VOLUME, mount),
-            one_more(&format!("{path}/env"), container.env.as_ref(), VARIABLE, variable),
+            one_more(&format!("{path}/volumeMounts"), container.volume_mounts, mount),
+            one_more(&format!("{path}/env"), container.env, variable),
         ]
     });
     each.flatten().collect()
 }
 
-/// Adds to a list that may not be there yet, unless the list has one of that name.
-fn one_more(path: &str, list: Option<&Vec<Named>>, name: &str, value: serde_json::Value) -> Option<Addition> {
-    match list {
-        Some(list) if list.iter().any(|one| one.name == name) => None,
-        Some(_) => Some(Addition { path: format!("{path}/-"), value }),
+/// Adds to a list that may not be there yet, unless it has what is added.
+fn one_more(path: &str, has_it: Option<bool>, value: serde_json::Value) -> Option<Addition> {
+    match has_it {
+        Some(true) => None,
+        Some(false) => Some(Addition { path: format!("{path}/-"), value }),
         None => Some(Addition { path: path.to_owned(), value: json!([value]) }),
     }
 }

@@ -1,24 +1,22 @@
 //! What the webhook asks the API server: who may use a spec, and what is in it.
 //!
-//! Specs are watched, so that one is at hand when a pod comes; what is not there yet is asked for. Permission is asked for each pod, and an
-//! allowance is remembered for a few seconds only, because the two halves of an admission and the replicas of a deployment ask for the same.
+//! Specs are watched ([`Specs`]), so that one is at hand when a pod comes; what is not there, or cannot be trusted to be what is, is asked
+//! for. Permission is asked for each pod, and an allowance is remembered for a few seconds only, because the two halves of an admission and
+//! the replicas of a deployment ask for the same.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dtyp::{Clock, FileTime};
-use futures_util::StreamExt;
 use k8s_openapi::api::authorization::v1::{LocalSubjectAccessReview, ResourceAttributes, SubjectAccessReviewSpec};
-use kube::api::{Api, DynamicObject, PostParams};
-use kube::runtime::reflector::store::Writer;
-use kube::runtime::reflector::{self, ObjectRef, Store};
-use kube::runtime::{WatchStreamExt, watcher};
+use kube::api::{Api, PostParams};
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::decide::{Lookups, ServiceAccount, Verdict};
 use super::pace::{Pace, Rate};
+use super::specs::Specs;
 use crate::api::{self, Client};
 
 /// An allowance is believed for this long.
@@ -31,23 +29,29 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// The cluster's answers.
 pub struct ClusterLookups {
     client: Client,
-    specs: Store<DynamicObject>,
-    allowed: Mutex<HashMap<(ServiceAccount, String), FileTime>>,
+    specs: Specs,
+    allowed: Mutex<HashMap<(ServiceAccount, String), Given>>,
     clock: Arc<dyn Clock>,
     pace: Option<Pace>,
+}
+
+/// When an allowance was given. A clock can be set back, and a machine that sleeps does not count its seconds: it has to be young by both.
+#[derive(Clone, Copy)]
+struct Given {
+    at: FileTime,
+    counted: Instant,
+}
+
+impl Given {
+    fn is_believed(self, now: FileTime) -> bool {
+        now >= self.at && now.since(self.at) < REMEMBERED && self.counted.elapsed() < REMEMBERED
+    }
 }
 
 impl ClusterLookups {
     /// Starts watching. The task ends with the runtime. Questions are asked at this rate at most, if there is one.
     pub fn start(client: Client, clock: Arc<dyn Clock>, rate: Option<Rate>) -> Self {
-        let writer = Writer::new(api::resource());
-        let specs = writer.as_reader();
-        let watched = watcher(api::credspecs(client.clone()), watcher::Config::default()).default_backoff();
-        tokio::spawn(reflector::reflector(writer, watched).for_each(|event| async move {
-            if let Err(error) = event {
-                tracing::warn!(%error, "credential specs cannot be watched; trying again");
-            }
-        }));
+        let specs = Specs::watch(client.clone());
         Self { client, specs, allowed: Mutex::default(), clock, pace: rate.map(Pace::new) }
     }
 
@@ -67,17 +71,17 @@ impl ClusterLookups {
 
     fn is_remembered(&self, key: &(ServiceAccount, String)) -> bool {
         let allowed = self.allowed.lock().unwrap_or_else(PoisonError::into_inner);
-        allowed.get(key).is_some_and(|until| self.clock.now() < *until)
+        allowed.get(key).is_some_and(|given| given.is_believed(self.clock.now()))
     }
 
     fn remember(&self, key: (ServiceAccount, String)) {
         let now = self.clock.now();
         let mut allowed = self.allowed.lock().unwrap_or_else(PoisonError::into_inner);
         if allowed.len() >= MOST_REMEMBERED {
-            allowed.retain(|_, until| now < *until);
+            allowed.retain(|_, given| given.is_believed(now));
         }
         if allowed.len() < MOST_REMEMBERED {
-            allowed.insert(key, now.saturating_add(REMEMBERED));
+            allowed.insert(key, Given { at: now, counted: Instant::now() });
         }
     }
 }
@@ -102,9 +106,13 @@ impl Lookups for ClusterLookups {
     }
 
     async fn spec(&self, name: &str) -> Result<Option<Value>, String> {
-        if let Some(found) = self.specs.get(&ObjectRef::new_with(name, api::resource())) {
-            return Ok(Some(found.data.clone()));
+        match self.specs.get(name) {
+            Some(known) => Ok(Some(known)),
+            None => self.spec_now(name).await,
         }
+    }
+
+    async fn spec_now(&self, name: &str) -> Result<Option<Value>, String> {
         self.ask(api::credspecs(self.client.clone()).get_opt(name)).await.map(|found| found.map(|found| found.data))
     }
 }

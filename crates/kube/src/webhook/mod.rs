@@ -22,6 +22,8 @@ mod pace;
 mod pod;
 mod review;
 mod server;
+mod specs;
+mod unique;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

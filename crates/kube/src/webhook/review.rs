@@ -1,9 +1,11 @@
 //! The API server's question and our answer. Kubernetes API, `admission.k8s.io/v1`; v1beta1 has the same fields.
 
+use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Denial;
+use super::pod::OnlyObject;
+use super::{Denial, Pod};
 
 /// A question about one object.
 #[derive(Debug, Deserialize)]
@@ -26,10 +28,9 @@ pub struct Review {
     /// Whether nothing comes of it.
     #[serde(default)]
     pub dry_run: bool,
-    #[serde(default)]
-    object: Value,
-    #[serde(default)]
-    old_object: Value,
+    /// All of it. The pods are read out of it when they are asked for: what does not matter of them never takes up memory.
+    #[serde(skip)]
+    body: Bytes,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -52,42 +53,59 @@ impl Review {
     ///
     /// # Errors
     /// [`Denial::NotAReview`] or [`Denial::NoRequest`].
-    pub fn parse(body: &[u8]) -> Result<Self, Denial> {
+    pub fn parse(body: impl Into<Bytes>) -> Result<Self, Denial> {
+        let body = body.into();
         #[derive(Deserialize)]
         struct Envelope {
             request: Option<Review>,
         }
-        let envelope: Envelope = serde_json::from_slice(body).map_err(|error| Denial::NotAReview(error.to_string()))?;
-        envelope.request.ok_or(Denial::NoRequest)
+        let envelope: Envelope =
+            serde_json::from_slice(&body).map_err(|error| Denial::NotAReview(error.to_string()))?;
+        let mut review = envelope.request.ok_or(Denial::NoRequest)?;
+        review.body = body;
+        Ok(review)
     }
 
     /// The pod, as it is to be.
     ///
     /// # Errors
     /// [`Denial::Kind`] or [`Denial::Pod`].
-    pub fn pod(&self) -> Result<super::Pod, Denial> {
-        self.read(&self.object)
+    pub fn pod(&self) -> Result<Pod, Denial> {
+        #[derive(Deserialize)]
+        struct Request {
+            object: Option<OnlyObject<Pod>>,
+        }
+        self.read::<Request>().map(|request| request.object)?.map(OnlyObject::get).ok_or_else(nothing)
     }
 
     /// The pod, as it is.
     ///
     /// # Errors
     /// The same.
-    pub fn old_pod(&self) -> Result<super::Pod, Denial> {
-        self.read(&self.old_object)
+    pub fn old_pod(&self) -> Result<Pod, Denial> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Request {
+            old_object: Option<OnlyObject<Pod>>,
+        }
+        self.read::<Request>().map(|request| request.old_object)?.map(OnlyObject::get).ok_or_else(nothing)
     }
 
-    fn read(&self, object: &Value) -> Result<super::Pod, Denial> {
+    fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Denial> {
+        #[derive(Deserialize)]
+        struct Envelope<T> {
+            request: T,
+        }
         if self.kind.kind != "Pod" {
             return Err(Denial::Kind(self.kind.kind.chars().take(128).collect()));
         }
-        // serde takes a list for a structure as well.
-        let parts = [Some(object), object.get("metadata"), object.get("spec")];
-        if !object.is_object() || parts.into_iter().flatten().any(Value::is_array) {
-            return Err(Denial::Pod("it is no object".to_owned()));
-        }
-        super::Pod::deserialize(object).map_err(|error| Denial::Pod(error.to_string()))
+        let envelope: Result<Envelope<T>, _> = serde_json::from_slice(&self.body);
+        envelope.map(|envelope| envelope.request).map_err(|error| Denial::Pod(error.to_string()))
     }
+}
+
+fn nothing() -> Denial {
+    Denial::Pod("there is none".to_owned())
 }
 
 /// The answer, as it is sent.

@@ -57,7 +57,7 @@ pub(super) fn router<L: Lookups + 'static>(service: Arc<Service<L>>) -> Router {
 async fn mutate<L: Lookups>(State(service): State<Arc<Service<L>>>, request: Request) -> Response {
     let asked = Instant::now();
     let review = match body(request).await {
-        Ok(body) => Review::parse(&body),
+        Ok(body) => Review::parse(body),
         Err(refused) => return refused,
     };
     let (uid, result) = match &review {
@@ -71,7 +71,7 @@ async fn mutate<L: Lookups>(State(service): State<Arc<Service<L>>>, request: Req
 async fn validate<L: Lookups>(State(service): State<Arc<Service<L>>>, request: Request) -> Response {
     let asked = Instant::now();
     let review = match body(request).await {
-        Ok(body) => Review::parse(&body),
+        Ok(body) => Review::parse(body),
         Err(refused) => return refused,
     };
     let (uid, result) = match &review {

@@ -12,6 +12,8 @@ use crate::webhook::answer;
 #[derive(Default)]
 struct Cluster {
     specs: BTreeMap<&'static str, Value>,
+    /// What has become of some of them, which is not known yet.
+    changed: BTreeMap<&'static str, Value>,
     down: bool,
     asked: Mutex<Vec<String>>,
 }
@@ -29,6 +31,11 @@ impl Lookups for Cluster {
     async fn spec(&self, name: &str) -> Result<Option<Value>, String> {
         self.asked.lock().unwrap().push(format!("what is {name}"));
         if self.down { Err("connection refused".to_owned()) } else { Ok(self.specs.get(name).cloned()) }
+    }
+
+    async fn spec_now(&self, name: &str) -> Result<Option<Value>, String> {
+        let known = self.spec(name).await?;
+        Ok(self.changed.get(name).cloned().or(known))
     }
 }
 
@@ -56,7 +63,7 @@ fn decider() -> Decider<Cluster> {
 const LEVELS: [(&str, &str); 4] = [
     ("pod \"web\"", "/spec"),
     ("container \"one\"", "/spec/containers/1"),
-    ("init container \"one\"", "/spec/initContainers/1"),
+    ("initContainer \"one\"", "/spec/initContainers/1"),
     ("ephemeral container \"one\"", "/spec/ephemeralContainers/1"),
 ];
 
@@ -86,7 +93,7 @@ fn review(operation: &str, sub_resource: &str, object: &Value, old: &Value) -> R
             "operation": operation, "object": object, "oldObject": old,
         },
     });
-    Review::parse(body.to_string().as_bytes()).unwrap()
+    Review::parse(body.to_string()).unwrap()
 }
 
 fn created(pod: &Value) -> Review {
@@ -147,6 +154,64 @@ async fn other_contents_are_refused() {
             format!("{site} has a GMSA cred spec set, but does not define the name of the corresponding resource");
         assert_eq!(said(&created(&nameless)).await, (422, text));
     }
+}
+
+/// Two replicas do not hear of a change at the same moment.
+#[tokio::test]
+async fn nobody_is_refused_for_what_another_replica_knows_better() {
+    for (_, place) in LEVELS {
+        let now = json!({ "credspec": contents("<webapp01>") });
+        for before in [Some(json!({ "credspec": contents("before") })), Some(json!({})), None] {
+            let mut cluster = cluster();
+            cluster.specs.remove("webapp01");
+            cluster.specs.extend(before.map(|before| ("webapp01", before)));
+            cluster.changed.insert("webapp01", now.clone());
+            let decider = Decider { lookups: cluster, ..decider() };
+            let options = json!({ "gmsaCredentialSpecName": "webapp01", "gmsaCredentialSpec": INLINED });
+            decider.validate(&created(&with(place, options))).await.unwrap();
+        }
+    }
+}
+
+/// Which of the two would count on the node, nobody here knows.
+#[tokio::test]
+async fn contents_with_a_key_twice_are_refused() {
+    for (site, place) in LEVELS {
+        let members = INLINED.strip_prefix('{').unwrap();
+        for other in [r#""CmsPlugins":["Other"]"#, r#""\u0043msPlugins":["ActiveDirectory"]"#] {
+            let text = format!("{{{other},{members}");
+            assert_eq!(
+                serde_json::from_str::<Value>(&text).unwrap(),
+                contents("<webapp01>"),
+                "the last one is the right one"
+            );
+            let options = json!({ "gmsaCredentialSpecName": "webapp01", "gmsaCredentialSpec": text });
+            let (code, said) = said(&created(&with(place, options))).await;
+            let core = format!(
+                "contents for {site} does not match the contents of GMSA resource \"webapp01\": the key \"CmsPlugins\" stands twice"
+            );
+            assert!(code == 422 && said.contains(&core), "{said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_pod_has_a_thousand_containers_of_a_kind_at_most_and_no_more_contents_than_etcd_takes() {
+    let many = |number: usize, spec: &str| {
+        let options = json!({ "windowsOptions": { "gmsaCredentialSpecName": spec } });
+        let one = |number| json!({ "name": format!("c{number}"), "securityContext": options });
+        let mut pod = pod();
+        pod["spec"]["containers"] = (0..number).map(one).collect();
+        pod
+    };
+    assert_eq!(decider().mutate(&created(&many(1_000, "webapp01"))).await.unwrap().len(), 1_000);
+    let denial = decider().mutate(&created(&many(1_001, "webapp01"))).await.unwrap_err();
+    assert!(denial.code() == 400 && denial.to_string().contains("more than 1000 containers"), "{denial}");
+    let mut cluster = cluster();
+    cluster.specs.insert("webapp02", json!({ "credspec": { "CmsPlugins": "x".repeat(1 << 20) } }));
+    let big = Decider { lookups: cluster, ..decider() };
+    assert_eq!(big.mutate(&created(&many(1, "webapp02"))).await.unwrap().len(), 1);
+    assert_eq!(big.mutate(&created(&many(2, "webapp02"))).await, Err(Denial::TooMuch(2 << 20)));
 }
 
 #[tokio::test]
@@ -335,7 +400,7 @@ async fn an_identity_is_either_for_windows_or_for_linux_and_does_not_change() {
 
 #[tokio::test]
 async fn what_is_no_question_about_a_pod_is_refused() {
-    let parse = |body: &str| Review::parse(body.as_bytes());
+    let parse = |body: &str| Review::parse(body.to_owned());
     for body in ["", "{", "[]", "7", "null", "\"request\"", r#"{"request":7}"#, &"[".repeat(10_000)] {
         assert_eq!(parse(body).unwrap_err().code(), 400, "{body:.20}");
     }
@@ -344,13 +409,28 @@ async fn what_is_no_question_about_a_pod_is_refused() {
         parse(r#"{"request":{"uid":"7","operation":"CREATE","kind":{"kind":"Deployment"},"object":{}}}"#).unwrap();
     assert_eq!(said(&deployment).await, (400, "expected a Pod object, got a Deployment".to_owned()));
     for operation in ["DELETE", "CONNECT", "", "create"] {
-        assert_eq!(said(&review(operation, "", &pod(), &pod())).await.0, 400);
+        assert_eq!(
+            said(&review(operation, "", &pod(), &pod())).await,
+            (400, format!("unpexpected operation {operation}"))
+        );
     }
-    for spec in
-        [json!([]), json!({ "containers": {} }), json!({ "containers": [7] }), json!({ "serviceAccountName": 7 })]
-    {
+    for none in [Value::Null, json!("pod"), json!([])] {
+        let (code, text) = said(&created(&none)).await;
+        assert!(code == 400 && text.starts_with("unable to unmarshall pod JSON object: "), "{text}");
+    }
+    let text = parse("{").unwrap_err().to_string();
+    assert!(text.starts_with("unable to unmarshall JSON body as an admission review: "), "{text}");
+    for spec in [
+        json!([]),
+        json!({ "containers": {} }),
+        json!({ "containers": [7] }),
+        json!({ "containers": [["zero"]] }),
+        json!({ "volumes": {} }),
+        json!({ "nodeSelector": [] }),
+        json!({ "serviceAccountName": 7 }),
+    ] {
         let (code, text) = said(&created(&json!({ "metadata": {}, "spec": spec }))).await;
-        assert!(code == 400 && text.starts_with("cannot read the pod"), "{text}");
+        assert!(code == 400 && text.starts_with("unable to unmarshall pod JSON object: "), "{text}");
     }
     assert_eq!(said(&review("UPDATE", "", &pod(), &json!([]))).await.0, 400);
 }

@@ -1,7 +1,7 @@
 //! An API server that is well, slow, busy or broken.
 
 use std::future::pending;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::http::{Method, StatusCode};
@@ -105,6 +105,22 @@ async fn an_allowance_is_remembered_for_five_seconds_and_for_that_spec_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_lengthens_no_allowance_and_a_sleeping_machine_none_either() {
+    let site = site(Mood::Says { allowed: true, denied: false });
+    let start = site.clock.now();
+    for (number, (clock, counted)) in [(-300, 0), (-300, 6), (1, 6), (6, 0), (0, 5)].into_iter().enumerate() {
+        site.clock.set(start);
+        tokio::time::advance(2 * REMEMBERED).await;
+        site.may_use("webapp01").await;
+        let before = site.reviews();
+        site.clock.set(FileTime::from_unix(1_800_000_000 + clock, 0));
+        tokio::time::advance(Duration::from_secs(counted)).await;
+        assert_eq!(site.may_use("webapp01").await, Verdict::Allowed);
+        assert_eq!(site.reviews(), before + 1, "{number}: {clock} {counted}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refusal_is_asked_for_again_each_time_and_outweighs_an_allowance() {
     for allowed in [false, true] {
         let site = site(Mood::Says { allowed, denied: true });
@@ -156,4 +172,93 @@ async fn an_api_server_that_is_down_allows_nothing_and_that_is_said() {
     let Verdict::Denied(reason) = lookups.may_use(&who, "webapp01").await else { panic!("nobody has allowed it") };
     assert!(!reason.is_empty());
     assert!(lookups.spec("webapp01").await.is_err());
+}
+
+/// An API server whose watches can be broken, and whose lists fail for a while.
+struct Source {
+    version: AtomicUsize,
+    lists_fail: AtomicBool,
+    /// How it answers a watch: with a 410 once, or never.
+    gone: tokio::sync::Notify,
+    lists: AtomicUsize,
+    gets: AtomicUsize,
+}
+
+impl Source {
+    fn spec(&self) -> Value {
+        let version = self.version.load(Ordering::SeqCst).to_string();
+        json!({
+            "apiVersion": "windows.k8s.io/v1", "kind": "GMSACredentialSpec", "metadata": { "name": "webapp01", "resourceVersion": version },
+            "credspec": { "version": version },
+        })
+    }
+
+    async fn answer(self: Arc<Self>, uri: axum::http::Uri) -> Response {
+        let error = |code: u16| {
+            let status = json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "no", "reason": "Expired", "code": code });
+            (StatusCode::from_u16(code).unwrap(), Json(status)).into_response()
+        };
+        if uri.query().is_some_and(|query| query.contains("watch=true")) {
+            self.gone.notified().await;
+            return error(410);
+        }
+        if uri.path().ends_with("/webapp01") {
+            self.gets.fetch_add(1, Ordering::SeqCst);
+            return Json(self.spec()).into_response();
+        }
+        self.lists.fetch_add(1, Ordering::SeqCst);
+        if self.lists_fail.load(Ordering::SeqCst) {
+            return error(500);
+        }
+        let list = json!({ "kind": "GMSACredentialSpecList", "apiVersion": "windows.k8s.io/v1", "metadata": { "resourceVersion": "1" }, "items": [self.spec()] });
+        Json(list).into_response()
+    }
+}
+
+fn watching() -> (ClusterLookups, Arc<Source>) {
+    let source = Arc::new(Source {
+        version: AtomicUsize::new(1),
+        lists_fail: AtomicBool::new(false),
+        gone: tokio::sync::Notify::new(),
+        lists: AtomicUsize::new(0),
+        gets: AtomicUsize::new(0),
+    });
+    let answers = Arc::clone(&source);
+    let pages = Router::<()>::new().fallback(move |uri| Arc::clone(&answers).answer(uri));
+    let clock = Arc::new(ManualClock::new(FileTime::from_unix(1_800_000_000, 0)));
+    (ClusterLookups::start(Client::new(pages, "default"), clock, None), source)
+}
+
+async fn version(lookups: &ClusterLookups) -> String {
+    let spec = lookups.spec("webapp01").await.unwrap().unwrap();
+    spec["credspec"]["version"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_watch_is_broken_specs_are_what_the_api_server_says_now() {
+    let (lookups, source) = watching();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let before = source.gets.load(Ordering::SeqCst);
+    assert_eq!(version(&lookups).await, "1");
+    assert_eq!(source.gets.load(Ordering::SeqCst), before, "it is at hand");
+
+    source.lists_fail.store(true, Ordering::SeqCst);
+    source.gone.notify_one();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    for changed in 2..20 {
+        source.version.store(changed, Ordering::SeqCst);
+        assert_eq!(version(&lookups).await, changed.to_string());
+        tokio::time::sleep(Duration::from_millis(700)).await;
+    }
+
+    // In an hour it is not asked every second, and a few seconds after it is well again the watch counts.
+    let lists = source.lists.load(Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    let asked = source.lists.load(Ordering::SeqCst) - lists;
+    assert!((600..=721).contains(&asked), "{asked}");
+    source.lists_fail.store(false, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let before = source.gets.load(Ordering::SeqCst);
+    assert_eq!(version(&lookups).await, "19");
+    assert_eq!(source.gets.load(Ordering::SeqCst), before, "it is at hand again");
 }

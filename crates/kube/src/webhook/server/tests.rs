@@ -25,6 +25,10 @@ impl Lookups for NoCluster {
     async fn spec(&self, _: &str) -> Result<Option<Value>, String> {
         Ok(None)
     }
+
+    async fn spec_now(&self, _: &str) -> Result<Option<Value>, String> {
+        Ok(None)
+    }
 }
 
 /// A webhook whose certificate lies in a folder as the kubelet mounts Secrets: links to a link that is exchanged.
