@@ -148,7 +148,7 @@ fn a_running_pod_may_change_in_all_but_its_identity() {
     // Who may write a pod's status, as kubelets do, could write its annotations as well.
     let refused = shop().kubectl(&["patch", "pod", "running", "--subresource=status", "-p", patch]).run();
     assert_ne!(refused.code, Some(0), "{refused}");
-    refused.says("cannot update an existing pod's GMSA settings (the annotation");
+    refused.says("cannot update an existing pod's GMSA settings (GMSA name modified on pod \"running\")");
     let well = r#"{"metadata":{"annotations":{"other":"x"}},"status":{"phase":"Running"}}"#;
     shop().kubectl(&["patch", "pod", "running", "--subresource=status", "-p", well]).ok();
 }
@@ -319,11 +319,12 @@ fn pods_without_an_identity_never_reach_the_webhook() {
 #[test]
 fn what_is_no_review_gets_todays_answers() {
     let Shop { cluster, webhook } = shop();
-    let post = |path: &str, kind: &str, body: &str| webhook.post(cluster, path, kind, body);
+    let authority = webhook.authority(cluster);
+    let post = |path: &str, kind: &str, body: &str| webhook.post(&authority, path, kind, body);
     let address = webhook.ready["https"].as_str().expect("it says where");
     let get = |path: &str| {
         let curl = Tool::new("curl").args(["-sS", "-o", "/dev/null", "-w", "%{http_code}", "--cacert"]);
-        curl.arg(cluster.path("webhook-ca.pem")).arg(format!("https://{address}{path}")).ok().stdout
+        curl.arg(&authority).arg(format!("https://{address}{path}")).ok().stdout
     };
     assert_eq!(post("/validate", "application/json; charset=utf-8", "{}").0, "415");
     assert_eq!(post("/mutate", "text/plain", "{}").0, "415");
@@ -344,6 +345,42 @@ fn what_is_no_review_gets_todays_answers() {
     let (_, answer) = post("/mutate", "application/json", &review.to_string());
     assert_eq!(answer["response"]["uid"], "u");
     assert_eq!(answer["response"]["status"]["message"], "expected a Pod object, got a Deployment");
+}
+
+/// The largest bodies that it takes, full of what costs most to keep, from whoever reaches the port. The chart gives it 128 MiB.
+#[test]
+fn no_body_makes_it_need_more_memory_than_its_pod_has() {
+    let cluster = shop().cluster;
+    let webhook = WebhookService::replica(cluster, &[]);
+    let full = |begin: &str, one: &str, end: &str| {
+        let head = r#"{"request":{"uid":"u","kind":{"kind":"Pod"},"operation":"CREATE","namespace":"shop","object":{"#;
+        let room = (4 << 20) - 1 - head.len() - begin.len() - end.len() - 3;
+        let mut all = one.repeat(room / one.len());
+        all.pop();
+        format!("{head}{begin}{all}{end}}}}}}}")
+    };
+    let bodies = [
+        full(r#""spec":{"containers":[{"env":["#, r#"{"name":"a"},"#, "]}]}"),
+        full(r#""spec":{"containers":["#, "{},", "]}"),
+        full(r#""spec":{"volumes":["#, "{},", "]}"),
+        full(r#""metadata":{"ownerReferences":["#, "{},", "]}"),
+        full(r#""metadata":{"annotations":{"#, r#""a":"","#, "}}"),
+        full(r#""other":["#, "[0],", "]"),
+        full(r#""spec":{"hostname":""#, "aaaaaaaa", r#""}"#),
+    ];
+    let (before, authority) = (webhook.peak_memory(), webhook.authority(cluster));
+    for body in &bodies {
+        std::thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| {
+                    let (code, _) = webhook.post(&authority, "/validate", "application/json", body.as_str());
+                    assert!(["200", "503"].contains(&code.as_str()), "{code}");
+                });
+            }
+        });
+    }
+    let peak = webhook.peak_memory();
+    assert!(peak < before.max(48 << 10) + (48 << 10), "{before} KiB before, {peak} KiB at most");
 }
 
 /// Nobody reads the answer that a controller gets; people look at Events.

@@ -13,6 +13,7 @@ pub struct Service {
     process: Supervised,
     /// What it said when it was ready.
     pub ready: Value,
+    ready_file: PathBuf,
     log: PathBuf,
 }
 
@@ -23,8 +24,8 @@ impl Service {
         let mut process = Supervised::start(program.arg("--ready-file").arg(ready), log, None);
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
-            if let Some(ready) = std::fs::read(ready).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
-                return Self { process, ready, log: log.to_owned() };
+            if let Some(told) = std::fs::read(ready).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
+                return Self { process, ready: told, ready_file: ready.to_owned(), log: log.to_owned() };
             }
             let said = || std::fs::read_to_string(log).unwrap_or_default();
             assert!(process.is_alive() && Instant::now() < deadline, "the service is not ready:\n{}", said());
@@ -35,6 +36,31 @@ impl Service {
     /// Whether it still runs.
     pub fn is_alive(&mut self) -> bool {
         self.process.is_alive()
+    }
+
+    /// The file in which it said that.
+    pub(super) fn ready_file(&self) -> &Path {
+        &self.ready_file
+    }
+
+    /// Its number: the process that was told to write that file, and is no shell.
+    pub fn pid(&self) -> u32 {
+        let named = self.ready_file.display().to_string();
+        let processes = std::fs::read_dir("/proc").expect("processes can be listed");
+        let mut numbers = processes.filter_map(|one| one.ok()?.file_name().to_str()?.parse::<u32>().ok());
+        let is_it = |number: &u32| {
+            let line = std::fs::read_to_string(format!("/proc/{number}/cmdline")).unwrap_or_default();
+            let mut words = line.split('\0');
+            words.next().is_some_and(|program| program.ends_with("pando")) && words.any(|word| word == named)
+        };
+        numbers.find(is_it).expect("it runs")
+    }
+
+    /// The most memory that it has had, in kibibytes.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it can be asked after");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its memory is measured");
+        line.trim().trim_end_matches(" kB").parse().expect("it is a number")
     }
 
     /// What it has logged.

@@ -2,6 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
@@ -56,7 +57,6 @@ impl WebhookService {
     /// certificate, which lasts for a day here.
     pub fn replica_ahead(cluster: &Cluster, front: &Front, by: &str) -> Self {
         let kubeconfig = front.kubeconfig(cluster, &Self::kubeconfig(cluster));
-        // Its name is the file's: there is one for each.
         let address = format!("{}:0", address::own());
         Self::start(cluster, &address, &kubeconfig, &Clock::ahead(by), &[])
     }
@@ -67,7 +67,10 @@ impl WebhookService {
 
     fn start(cluster: &Cluster, address: &str, kubeconfig: &Path, clock: &Clock, flags: &[&str]) -> Self {
         let name = Self::RELEASE;
-        let file = |kind: &str| cluster.path(&format!("webhook-{}.{kind}", address.replace(':', "-")));
+        // Several may be told the same address, with a port that is free.
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let file = |kind: &str| cluster.path(&format!("webhook-{}-{number}.{kind}", address.replace(':', "-")));
         let (ready, log) = (file("json"), file("log"));
         let program = Tool::new(pando())
             .args(["--log", "info", "webhook", "run", "--listen", address])
@@ -95,23 +98,21 @@ impl WebhookService {
         format!("{begin}{}{end}\n", text.split_once(end).expect("it is whole").0)
     }
 
+    /// The authority of its certificate, in a file.
+    pub fn authority(&self, cluster: &Cluster) -> PathBuf {
+        let path = self.ready_file().with_extension("ca.pem");
+        let format = "go-template={{index .data \"ca.crt\" | base64decode}}";
+        let secret = ["-n", Self::RELEASE, "get", "secret", "gmsa-webhook-tls", "-o", format];
+        std::fs::write(&path, cluster.kubectl().args(secret).ok().stdout).expect("the authority can be written");
+        path
+    }
+
     /// The status code and the body of its answer to a body of the API server's, or of somebody's who is not.
-    pub fn post(&self, cluster: &Cluster, path: &str, kind: &str, body: impl Into<Vec<u8>>) -> (String, Value) {
+    pub fn post(&self, authority: &Path, path: &str, kind: &str, body: impl Into<Vec<u8>>) -> (String, Value) {
         let address = self.ready["https"].as_str().expect("it says where");
-        let ca = cluster.path("webhook-ca.pem");
-        let secret = [
-            "-n",
-            Self::RELEASE,
-            "get",
-            "secret",
-            "gmsa-webhook-tls",
-            "-o",
-            "go-template={{index .data \"ca.crt\" | base64decode}}",
-        ];
-        std::fs::write(&ca, cluster.kubectl().args(secret).ok().stdout).expect("the authority can be written");
         let curl = Tool::new("curl")
             .args(["-sS", "--http1.1", "-w", "\n%{http_code}", "--data-binary", "@-", "--cacert"])
-            .arg(ca);
+            .arg(authority);
         let curl = curl.args(["-H", &format!("Content-Type: {kind}"), "-H", "Expect:"]);
         let said = curl.arg(format!("https://{address}{path}")).input(body).run();
         assert_eq!(said.code, Some(0), "{said}");

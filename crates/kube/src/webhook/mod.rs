@@ -9,6 +9,7 @@
 //!
 //! HTTP behaviour, texts and codes are those of the Kubernetes project's windows-gmsa webhook, so either can be replaced by the other.
 
+mod body;
 mod callers;
 mod certificates;
 mod decide;
@@ -19,6 +20,7 @@ mod linux;
 mod lookups;
 mod metrics;
 mod pace;
+mod peers;
 mod pod;
 mod review;
 mod server;

@@ -1,42 +1,40 @@
 //! The webhook's HTTPS server: paths, methods and codes of today's webhook, every dimension bounded.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::to_bytes;
 use axum::extract::{Request, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{Method, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::any;
-use futures_util::StreamExt;
-use hyper::body::Body as _;
+use hyper::body::Incoming;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::Denial;
 use super::callers::Entrance;
 use super::decide::{Decider, Lookups};
 use super::events::Events;
 use super::metrics::Metrics;
+use super::peers::{Peer, Peers};
 use super::review::{Review, answer};
+use super::{Denial, body};
 use crate::connections;
 
-/// A review holds an object at most twice, and etcd stores none larger than 1.5 MiB.
-const LONGEST_BODY: usize = 4 << 20;
-/// For a whole request to arrive.
-const PATIENCE: Duration = Duration::from_secs(10);
-const MOST_CONNECTIONS: usize = 1_024;
-/// Of a body that is refused for its size, so much is read and thrown away: who is still sending would not hear why.
-const DRAINED: usize = 16 << 20;
+const MOST_CONNECTIONS: usize = 512;
+/// For the handshake, for the first request, and for the last ones at the end.
+const PATIENCE: Duration = body::PATIENCE;
+/// A connection without a request for so long is closed. No request takes as long: the API server waits for thirty seconds at most.
+const IDLE: Duration = Duration::from_secs(60);
 
 /// What every request needs.
 pub(super) struct Service<L> {
@@ -56,8 +54,8 @@ pub(super) fn router<L: Lookups + 'static>(service: Arc<Service<L>>) -> Router {
 
 async fn mutate<L: Lookups>(State(service): State<Arc<Service<L>>>, request: Request) -> Response {
     let asked = Instant::now();
-    let review = match body(request).await {
-        Ok(body) => Review::parse(body),
+    let (review, _room) = match body::read(request).await {
+        Ok(held) => (Review::parse(held.bytes), held.room),
         Err(refused) => return refused,
     };
     let (uid, result) = match &review {
@@ -70,8 +68,8 @@ async fn mutate<L: Lookups>(State(service): State<Arc<Service<L>>>, request: Req
 
 async fn validate<L: Lookups>(State(service): State<Arc<Service<L>>>, request: Request) -> Response {
     let asked = Instant::now();
-    let review = match body(request).await {
-        Ok(body) => Review::parse(body),
+    let (review, _room) = match body::read(request).await {
+        Ok(held) => (Review::parse(held.bytes), held.room),
         Err(refused) => return refused,
     };
     let (uid, result) = match &review {
@@ -80,35 +78,6 @@ async fn validate<L: Lookups>(State(service): State<Arc<Service<L>>>, request: R
     };
     service.say("validate", asked, review.as_ref().ok(), result.as_ref().err());
     Json(answer(uid, &result)).into_response()
-}
-
-/// The body of what may be a review. Anything else is refused before it is read.
-async fn body(request: Request) -> Result<axum::body::Bytes, Response> {
-    if request.method() != Method::POST {
-        return Err(StatusCode::METHOD_NOT_ALLOWED.into_response());
-    }
-    if request.headers().get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json") {
-        return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response());
-    }
-    if request.body().size_hint().lower() > LONGEST_BODY as u64 {
-        let _ = timeout(PATIENCE, drain(request.into_body())).await;
-        return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response());
-    }
-    match timeout(PATIENCE, to_bytes(request.into_body(), LONGEST_BODY)).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(_)) => Err(StatusCode::PAYLOAD_TOO_LARGE.into_response()),
-        Err(_) => Err(StatusCode::REQUEST_TIMEOUT.into_response()),
-    }
-}
-
-async fn drain(body: axum::body::Body) {
-    let (mut parts, mut read) = (body.into_data_stream(), 0_usize);
-    while let Some(Ok(part)) = parts.next().await {
-        read = read.saturating_add(part.len());
-        if read > DRAINED {
-            break;
-        }
-    }
 }
 
 impl<L> Service<L> {
@@ -127,37 +96,44 @@ impl<L> Service<L> {
 
 /// Takes connections until stopped, then lets those that are open finish what they are at.
 pub(super) async fn serve(listener: TcpListener, entrance: Entrance, pages: Router, stopped: watch::Receiver<()>) {
-    let stop = stopped.clone();
-    let connection = move |stream, _| connection(stream, entrance.clone(), pages.clone(), stop.clone());
+    let (stop, peers) = (stopped.clone(), Peers::default());
+    let connection = move |stream, peer: SocketAddr| {
+        connection(stream, peers.at(peer.ip()), entrance.clone(), pages.clone(), stop.clone())
+    };
     connections::serve("the webhook", listener, MOST_CONNECTIONS, stopped, connection).await;
 }
 
 async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
+    peer: Arc<Peer>,
     entrance: Entrance,
     pages: Router,
     mut stopped: watch::Receiver<()>,
 ) {
+    let Some(_place) = peer.place() else { return tracing::debug!("somebody has as many connections as it may") };
     let acceptor = TlsAcceptor::from(entrance.config());
     let Ok(Ok(stream)) = timeout(PATIENCE, acceptor.accept(stream)).await else { return };
     if !entrance.lets_in(stream.get_ref().1) {
         return tracing::debug!("somebody called the webhook whose certificate has another name");
     }
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(64 << 10).max_headers(64);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(256)
-        .max_header_list_size(16 << 10)
-        .keep_alive_interval(Duration::from_secs(30))
-        .keep_alive_timeout(PATIENCE);
-    let service = TowerToHyperService::new(pages.into_service::<hyper::body::Incoming>());
+    let asked = Arc::new(Notify::new());
+    let (tell, pages) = (Arc::clone(&asked), TowerToHyperService::new(pages.into_service::<Incoming>()));
+    let service = service_fn(move |mut request| {
+        tell.notify_one();
+        request.extensions_mut().insert(Arc::clone(&peer));
+        pages.call(request)
+    });
+    let builder = builder();
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        _ = stopped.changed() => {
+        ended = connection.as_mut() => Some(ended),
+        () = silence(&asked) => None,
+        _ = stopped.changed() => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
             connection.as_mut().graceful_shutdown();
             match timeout(PATIENCE, connection).await {
                 Ok(ended) => ended,
@@ -167,6 +143,31 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection to the webhook broke");
+    }
+}
+
+/// What a caller can have the webhook keep for it is bounded in either version of HTTP.
+fn builder() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(64 << 10).max_headers(64);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(64)
+        .initial_stream_window_size(64 << 10)
+        .initial_connection_window_size(256 << 10)
+        .max_send_buf_size(64 << 10)
+        .max_header_list_size(16 << 10)
+        .keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(PATIENCE);
+    builder
+}
+
+/// Ends when nothing is asked: at first, in either version of HTTP, nor later on.
+async fn silence(asked: &Notify) {
+    let mut patience = PATIENCE;
+    while timeout(patience, asked.notified()).await.is_ok() {
+        patience = IDLE;
     }
 }
 

@@ -38,6 +38,7 @@ struct Site {
     keeper: Keeper,
     roots: Roots,
     entrance: Entrance,
+    peers: Peers,
     pages: Router,
     stop: watch::Sender<()>,
 }
@@ -72,14 +73,15 @@ async fn site_for(callers: Option<Callers>) -> Site {
     let entrance = Entrance::open(keeper.round().await.unwrap(), callers).await.unwrap();
     let decider = Decider { lookups: NoCluster, random_hostname: false, random: Arc::new(SystemRandom) };
     let pages = router(Arc::new(Service { decider, metrics: Arc::new(Metrics::default()), events: None }));
-    Site { folder, clock, keeper, roots, entrance, pages, stop: watch::channel(()).0 }
+    Site { folder, clock, keeper, roots, entrance, peers: Peers::default(), pages, stop: watch::channel(()).0 }
 }
 
 impl Site {
     /// The sender's end of a connection that the webhook serves.
     fn connect(&self) -> DuplexStream {
         let (ours, theirs) = duplex(64 << 10);
-        tokio::spawn(connection(theirs, self.entrance.clone(), self.pages.clone(), self.stop.subscribe()));
+        let peer = self.peers.at([127, 0, 0, 1].into());
+        tokio::spawn(connection(theirs, peer, self.entrance.clone(), self.pages.clone(), self.stop.subscribe()));
         ours
     }
 
@@ -123,6 +125,20 @@ async fn who_sends_slowly_or_nothing_is_let_go() {
     let site = site().await;
     let mut silent = site.connect();
     assert_eq!(silent.read(&mut [0; 64]).await.unwrap(), 0, "no handshake");
+
+    // After the handshake nothing comes, or half of what begins HTTP/2, or all of that and no request.
+    for beginning in ["", "PRI", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"] {
+        let mut silent = site.call(&site.roots).await.unwrap();
+        silent.write_all(beginning.as_bytes()).await.unwrap();
+        let begun = tokio::time::Instant::now();
+        let _ = silent.read_to_end(&mut Vec::new()).await;
+        assert!(begun.elapsed() <= 2 * PATIENCE, "{beginning:?}: {:?}", begun.elapsed());
+    }
+    let mut kept = site.call(&site.roots).await.unwrap();
+    asked(&mut kept, "one").await;
+    let begun = tokio::time::Instant::now();
+    let _ = kept.read_to_end(&mut Vec::new()).await;
+    assert!(begun.elapsed() <= IDLE + PATIENCE, "{:?}", begun.elapsed());
 
     let mut head = site.call(&site.roots).await.unwrap();
     head.write_all(HEAD.as_bytes()).await.unwrap();
@@ -249,4 +265,24 @@ async fn ten_megabytes_are_refused_and_their_sender_hears_why() {
     let (sent, answer) = tokio::join!(send, receive);
     sent.unwrap();
     assert!(answer.unwrap().starts_with("HTTP/1.1 413"));
+}
+
+/// One caller's bodies that never end take up its own room.
+#[tokio::test(start_paused = true)]
+async fn bodies_under_way_have_a_bound_and_who_waits_too_long_is_told() {
+    let site = site().await;
+    let mut held = Vec::new();
+    let announce = format!("{HEAD}content-length: {}\r\n\r\n", 4 << 20);
+    for _ in 0..2 {
+        let mut stream = site.call(&site.roots).await.unwrap();
+        stream.write_all(announce.as_bytes()).await.unwrap();
+        held.push(stream);
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let mut late = site.call(&site.roots).await.unwrap();
+    let text = body("late");
+    late.write_all(format!("{HEAD}content-length: {}\r\n\r\n{text}", text.len()).as_bytes()).await.unwrap();
+    let waited = tokio::time::Instant::now();
+    assert!(answered(&mut late).await.contains("\"uid\":\"late\""), "when the others were given up");
+    assert!(waited.elapsed() > Duration::from_secs(5), "{:?}", waited.elapsed());
 }

@@ -1,0 +1,116 @@
+//! What one caller may take up, so that it leaves enough for the others.
+//!
+//! Reviews come unauthenticated, so anybody who reaches the port could keep all places, or all the memory that bodies may take. The API
+//! servers have addresses of their own, and nobody else's share counts against theirs.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Connections of one address.
+const MOST_CONNECTIONS: usize = 64;
+/// Bodies of one address, and of all, in kibibytes. A usual review has ten or twenty.
+const MOST_KIB: usize = 8 << 10;
+const MOST_KIB_OF_ALL: usize = 16 << 10;
+/// When there are more addresses than that, those that are gone are forgotten.
+const MANY: usize = 256;
+
+/// All callers.
+pub(super) struct Peers {
+    kib: Arc<Semaphore>,
+    known: Mutex<HashMap<IpAddr, Weak<Peer>>>,
+}
+
+/// One of them, by its address.
+pub(super) struct Peer {
+    connections: Arc<Semaphore>,
+    kib: Arc<Semaphore>,
+    kib_of_all: Arc<Semaphore>,
+}
+
+/// Room for a body, until this is dropped.
+pub(super) struct Room(
+    #[allow(dead_code, reason = "held")] OwnedSemaphorePermit,
+    #[allow(dead_code, reason = "held")] OwnedSemaphorePermit,
+);
+
+impl Default for Peers {
+    fn default() -> Self {
+        Self { kib: Arc::new(Semaphore::new(MOST_KIB_OF_ALL)), known: Mutex::default() }
+    }
+}
+
+impl Peers {
+    /// The caller at this address.
+    pub(super) fn at(&self, address: IpAddr) -> Arc<Peer> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(peer) = known.get(&address).and_then(Weak::upgrade) {
+            return peer;
+        }
+        if known.len() >= MANY {
+            known.retain(|_, peer| peer.strong_count() > 0);
+        }
+        let peer = Arc::new(Peer {
+            connections: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
+            kib: Arc::new(Semaphore::new(MOST_KIB)),
+            kib_of_all: Arc::clone(&self.kib),
+        });
+        known.insert(address, Arc::downgrade(&peer));
+        peer
+    }
+}
+
+impl Peer {
+    /// A place for one more connection, if it has not as many as it may.
+    pub(super) fn place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.connections).try_acquire_owned().ok()
+    }
+
+    /// Waits for room for so many bytes.
+    pub(super) async fn room(&self, bytes: usize) -> Option<Room> {
+        let kib = u32::try_from(bytes.div_ceil(1 << 10)).ok()?;
+        let own = Arc::clone(&self.kib).acquire_many_owned(kib).await.ok()?;
+        let of_all = Arc::clone(&self.kib_of_all).acquire_many_owned(kib).await.ok()?;
+        Some(Room(own, of_all))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn at(last: u8) -> IpAddr {
+        [10, 0, 0, last].into()
+    }
+
+    #[tokio::test]
+    async fn one_address_leaves_room_for_others() {
+        let peers = Peers::default();
+        let (greedy, other) = (peers.at(at(1)), peers.at(at(2)));
+        let held: Vec<_> = std::iter::from_fn(|| peers.at(at(1)).place()).collect();
+        assert_eq!(held.len(), MOST_CONNECTIONS);
+        assert!(other.place().is_some());
+        let first = greedy.room(MOST_KIB << 10).await;
+        assert!(first.is_some() && greedy.room(1).now_or_never().is_none());
+        let second = other.room(MOST_KIB << 10).await;
+        assert!(second.is_some() && peers.at(at(3)).room(1).now_or_never().is_none());
+        drop(first);
+        assert!(greedy.room(1).now_or_never().is_some() && peers.at(at(3)).room(1).now_or_never().is_some());
+    }
+
+    #[test]
+    fn addresses_that_are_gone_are_forgotten() {
+        let peers = Peers::default();
+        let kept = peers.at([172, 16, 0, 1].into());
+        let place = kept.place();
+        for number in 0..10_000_u32 {
+            peers.at(number.to_be_bytes().into());
+        }
+        assert!(peers.known.lock().unwrap().len() <= MANY);
+        assert!(Arc::ptr_eq(&peers.at([172, 16, 0, 1].into()), &kept) && place.is_some());
+    }
+}
