@@ -76,6 +76,7 @@ fn every_chart_is_clean_and_renders_with_every_switch() {
         ("pando-gmsa-webhook", "policy.enabled=false"),
         ("pando-gmsa-webhook", "podDisruptionBudget.enabled=false"),
         ("pando-gmsa-webhook", "podDisruptionBudget.maxUnavailable=1"),
+        ("pando-gmsa-webhook", "podDisruptionBudget.minAvailable=50%"),
         ("pando-gmsa-webhook", "randomHostname=true"),
         ("pando-gmsa-webhook", "events=false"),
         ("pando-gmsa-webhook", "qps=30.5"),
@@ -157,6 +158,26 @@ fn the_secret_is_written_where_rotation_is_on_only() {
     rendered(cluster, name, &["rotation.days=0"]).says("rotation");
 }
 
+#[test]
+fn what_the_webhook_is_told_is_what_the_values_say() {
+    let cluster = Cluster::shared();
+    let name = CHARTS[0];
+    let told = |sets: &[&str]| rendered(cluster, name, sets);
+    told(&[]).says("--listen=[::]:8443").says("--probes=[::]:8081").says("--linger=10").never_says("--also-called");
+    told(&[]).says("terminationGracePeriodSeconds: 30").says("maxUnavailable: 1\n").never_says("minAvailable:");
+    told(&["lingerSeconds=0"]).says("--linger=0").says("terminationGracePeriodSeconds: 20");
+    told(&["webhook.url=https://hooks.example:8443/gmsa"]).says("--also-called=hooks.example\n");
+    told(&["webhook.url=https://[fd00::7]:8443"]).says("--also-called=fd00::7\n");
+    told(&["podDisruptionBudget.maxUnavailable=0"]).says("maxUnavailable: 0\n");
+    told(&["podDisruptionBudget.minAvailable=1"]).says("minAvailable: 1\n");
+    told(&[]).says("kind: NetworkPolicy");
+    told(&["networkPolicy.enabled=false"]).never_says("NetworkPolicy");
+    // It fills a Secret that is there, and whoever else keeps the certificate makes that.
+    let secrets = |sets: &[&str]| cluster.documents(&told(sets).stdout, &["Secret"]).len();
+    assert_eq!((secrets(&[]), secrets(&["certificates.certManager.enabled=true"])), (1, 0));
+    assert_eq!(secrets(&["certificates.caBundle=AAAA"]), 0);
+}
+
 /// Releases share the node's network.
 #[test]
 fn each_release_has_a_probes_port_of_its_own_and_legacy_mode_keeps_its_authority() {
@@ -187,6 +208,12 @@ fn wrong_values_are_refused_before_anything_is_rendered() {
         ("pando-gmsa-webhook", "webhook.url=http://x", "url"),
         ("pando-gmsa-webhook", "typo=1", "typo"),
         ("pando-gmsa-webhook", "burst=0", "burst"),
+        ("pando-gmsa-webhook", "clientCA.names={kube-apiserver}", "clientCA.names says nothing without"),
+        (
+            "pando-gmsa-webhook",
+            "podDisruptionBudget.minAvailable=1,podDisruptionBudget.maxUnavailable=1",
+            "give either",
+        ),
         ("rancher-gmsa-account-provider", "domain.sid=S-1-5-32-544", "sid"),
         ("rancher-gmsa-account-provider", "domain.guid=x", "guid"),
         ("rancher-gmsa-account-provider", "pluginGUID=E4781092-F116-4B79-B55E-28EB6A224E26", "pluginGUID"),

@@ -444,6 +444,7 @@ fn the_webhook_may_do_what_it_must_and_nothing_else() {
         vec!["create", "gmsacredentialspecs.windows.k8s.io"],
         vec!["use", "gmsacredentialspecs.windows.k8s.io"],
         with(&["list", "secrets"]),
+        with(&["create", "secrets"]),
         with(&["get", "secret/other"]),
         with(&["delete", "secret/gmsa-webhook-tls"]),
         vec!["get", "secrets", "-n", "shop"],
@@ -531,6 +532,15 @@ fn replicas_share_a_certificate_heal_an_expired_one_and_answer_the_api_server_al
         assert_eq!(answered.stdout, expected, "{who:?}: {answered}");
     }
 
+    // What is damaged is made anew by the one that comes next; what the first shows until its next round is trusted all the same.
+    drop(second);
+    let (damage, before) = (r#"{"data":{"ca.key":"ZGFtYWdlZA=="}}"#, first.certificate());
+    cluster.kubectl().args(["-n", WebhookService::RELEASE, "patch", "secret", "gmsa-webhook-tls", "-p", damage]).ok();
+    let second = WebhookService::replica(&cluster, &flags);
+    assert_ne!(second.certificate(), before);
+    let made = create("damaged");
+    assert_eq!(made.code, Some(0), "{made}\n{}", first.log());
+
     // The replica that comes next finds what has expired, and all of them show what it makes.
     drop(second);
     cluster.apply(expired(&cluster).to_string());
@@ -561,4 +571,30 @@ fn a_replica_whose_clock_is_weeks_ahead_shows_the_others_certificate_and_leaves_
         assert!(ahead.log().contains("set it by NTP"), "{}", ahead.log());
     }
     assert_eq!(first.certificate(), shown);
+}
+
+/// A rolling update, and a node that is drained: reviews still come for a while, until everybody has heard.
+#[test]
+fn who_is_told_to_stop_is_not_ready_but_answers_until_it_is_told_again() {
+    let cluster = shop().cluster;
+    let mut webhook = WebhookService::replica(cluster, &["--linger", "600"]);
+    let authority = webhook.authority(cluster);
+    let probe = |webhook: &WebhookService, page: &str| {
+        let address = webhook.ready["probes"].as_str().expect("it has probes");
+        let curl = Tool::new("curl").args(["-sS", "-o", "/dev/null", "-w", "%{http_code}"]);
+        curl.arg(format!("http://{address}{page}")).run().stdout
+    };
+    assert_eq!(probe(&webhook, "/readyz"), "200");
+    webhook.terminate();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while probe(&webhook, "/readyz") != "503" {
+        assert!(Instant::now() < deadline, "{}", webhook.log());
+    }
+    assert_eq!(probe(&webhook, "/livez"), "200");
+    assert_eq!(webhook.post(&authority, "/validate", "application/json", "{}").0, "200");
+    webhook.terminate();
+    while webhook.is_alive() {
+        assert!(Instant::now() < deadline, "{}", webhook.log());
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }

@@ -19,7 +19,8 @@
 //! Follows RFC 9112 (HTTP/1.1); OpenMetrics 1.0.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use axum::Router;
@@ -50,12 +51,12 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens there; port 0 is one that is free.
+    /// Listens there, as [`listen`] does.
     ///
     /// # Errors
     /// When the system refuses.
     pub async fn bind(address: SocketAddr) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
+        let listener = listen(address).await?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address })
     }
@@ -88,6 +89,26 @@ impl Listener {
             }
         }
     }
+}
+
+/// Listens there; port 0 is one that is free. `[::]` is every address of both kinds, and where there is no IPv6, every other.
+///
+/// # Errors
+/// When the system refuses.
+pub async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    match TcpListener::bind(address).await {
+        Err(error) => match instead(address, &error) {
+            Some(other) => TcpListener::bind(other).await.map_err(|_| error),
+            None => Err(error),
+        },
+        listener => listener,
+    }
+}
+
+fn instead(address: SocketAddr, error: &std::io::Error) -> Option<SocketAddr> {
+    let has_another_reason = matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied);
+    let every = address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    (every && !has_another_reason).then(|| (Ipv4Addr::UNSPECIFIED, address.port()).into())
 }
 
 async fn answer(stream: TcpStream, pages: Router) {
@@ -151,6 +172,20 @@ mod tests {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let answer = said(&mut stream, b"GET /secrets HTTP/1.1\r\nHost: x\r\n\r\n").await;
         assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn every_address_is_those_of_both_kinds_or_those_that_there_are() {
+        let listener = listen("[::]:0".parse().unwrap()).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+        assert_eq!(listen((Ipv6Addr::UNSPECIFIED, port).into()).await.unwrap_err().kind(), ErrorKind::AddrInUse);
+        // As Linux says it without IPv6: EAFNOSUPPORT, EADDRNOTAVAIL.
+        for code in [97, 99] {
+            let error = std::io::Error::from_raw_os_error(code);
+            assert_eq!(instead("[::]:7".parse().unwrap(), &error), Some("0.0.0.0:7".parse().unwrap()));
+            assert_eq!(instead("[fd00::7]:7".parse().unwrap(), &error), None);
+        }
     }
 
     #[tokio::test]

@@ -56,6 +56,11 @@ impl Service {
         numbers.find(is_it).expect("it runs")
     }
 
+    /// Tells it to stop, as kubelets do.
+    pub fn terminate(&self) {
+        Tool::new("kill").args(["-TERM", &self.pid().to_string()]).ok();
+    }
+
     /// The most memory that it has had, in kibibytes.
     pub fn peak_memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it can be asked after");

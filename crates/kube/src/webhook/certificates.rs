@@ -1,8 +1,9 @@
 //! The webhook's certificate: its own, kept in a Secret that the replicas share, or somebody else's, in files.
 //!
 //! Its own hangs from an authority of its own, whose certificate is written into the webhook configurations, so that the API server trusts
-//! it and nothing else trusts it. Both are renewed at half of their time. An authority is renewed in two rounds: first it is written beside
-//! the old one into what the API server trusts, then, a round later, certificates are issued from it.
+//! it and nothing else trusts it. Both are renewed at half of their time. An authority is renewed in two steps: first it is written beside
+//! the old one into what the API server trusts, then, when every replica has had the time to hear of it, certificates are issued from it. An
+//! hour later the old one is forgotten. How old an authority is stands in its certificate, so replicas do not differ about it.
 //!
 //! What is valid, and for how long, goes by the API server's clock and not by this machine's: it is the API server that judges what it is
 //! shown, and replicas whose clocks differ would each throw away what another has made.
@@ -59,6 +60,10 @@ pub(super) const ROUND: Duration = Duration::from_secs(30);
 const LEAF: Validity = Validity::DAYS_90;
 const AUTHORITY: Validity = Validity(Duration::from_secs(365 * 86_400));
 const PATIENCE: Duration = Duration::from_secs(10);
+/// An authority issues when it is so old: by then every replica has had two rounds.
+const SETTLED: Duration = Duration::from_secs(60);
+/// The one before it is trusted until then: somebody may have taken the Secret away because it was known to others.
+const KEPT: Duration = Duration::from_secs(3_600);
 
 /// What the Secret holds.
 struct Kept {
@@ -74,11 +79,13 @@ pub(super) struct Keeper {
     client: Client,
     clock: Arc<dyn Clock>,
     shown: Option<(Rotating, Vec<u8>)>,
+    /// What it says of itself.
+    facts: Option<Certificate>,
 }
 
 impl Keeper {
     pub(super) fn new(source: Certificates, client: Client, clock: Arc<dyn Clock>) -> Self {
-        Self { source, client, clock, shown: None }
+        Self { source, client, clock, shown: None, facts: None }
     }
 
     /// Does what is to be done now; what to show to the API server.
@@ -97,7 +104,23 @@ impl Keeper {
                 kept.identity
             }
         };
+        self.facts = Some(identity.facts()?);
         self.show(&identity)
+    }
+
+    /// When what is shown ends.
+    pub(super) fn not_after(&self) -> Option<FileTime> {
+        self.facts.as_ref().map(|facts| facts.not_after)
+    }
+
+    /// Whether what somebody else keeps is valid. What is not is shown all the same: there is nothing better.
+    pub(super) fn judge(&self) -> Result<(), WebhookError> {
+        match (&self.source, &self.facts) {
+            (Certificates::Files { .. }, Some(facts)) if !facts.is_valid_at(self.clock.now()) => {
+                Err(WebhookError::NotValid { from: facts.not_before, until: facts.not_after })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn show(&mut self, identity: &Identity) -> Result<Rotating, WebhookError> {
@@ -156,6 +179,18 @@ async fn judges_clock<'a>(client: &Client, own: &'a dyn Clock) -> Result<Shifted
     Ok(Shifted { clock: own, ahead, behind })
 }
 
+impl Kept {
+    /// An authority that is not valid yet was made by a clock that has been set back since; of two clocks that differ, the earlier one's stays.
+    fn is_valid_at(&self, now: FileTime) -> bool {
+        Certificate::read(self.authority.certificate()).is_ok_and(|one| one.is_valid_at(now))
+    }
+
+    /// How long there has been this authority.
+    fn age(&self, now: FileTime) -> Duration {
+        now.since(self.authority.not_after().saturating_sub(AUTHORITY.0))
+    }
+}
+
 impl Own {
     /// Reads the Secret, and writes it anew when something in it is missing, not ours or at half of its time.
     async fn keep(&self, client: &Client, clock: &dyn Clock) -> Result<Kept, WebhookError> {
@@ -164,7 +199,12 @@ impl Own {
         for _ in 0..5 {
             let doing = format!("reading the Secret {} in {}", self.secret, self.namespace);
             let found = in_time(&doing, secrets.get_opt(&self.secret)).await?;
-            let (next, changed) = self.next(found.as_ref().and_then(read), clock)?;
+            let kept = found.as_ref().and_then(read).filter(|kept| kept.is_valid_at(clock.now()));
+            let before = match (&kept, &self.configuration) {
+                (None, Some(configuration)) => trusted(client, configuration, clock.now()).await?,
+                _ => String::new(),
+            };
+            let (next, changed) = self.next(kept, &before, clock)?;
             if !changed {
                 return Ok(next);
             }
@@ -173,12 +213,19 @@ impl Own {
             let text = self.secret(&next, version.clone());
             let doing = format!("writing the Secret {} in {}", self.secret, self.namespace);
             let parameters = PostParams::default();
+            let is_there = version.is_some();
             let written = match version {
                 Some(_) => timeout(PATIENCE, secrets.replace(&self.secret, &parameters, &text)).await,
                 None => timeout(PATIENCE, secrets.create(&parameters, &text)).await,
             };
             match written {
                 Ok(Ok(_)) => return Ok(next),
+                Ok(Err(kube::Error::Api(status))) if status.code == 403 && !is_there => {
+                    return Err(WebhookError::NoSecret {
+                        secret: self.secret.clone(),
+                        namespace: self.namespace.clone(),
+                    });
+                }
                 Ok(Err(kube::Error::Api(status))) if status.code == 409 => {}
                 Ok(Err(source)) => return Err(ApiError::Request { doing, source }.into()),
                 Err(_) => return Err(WebhookError::Slow(doing)),
@@ -188,31 +235,35 @@ impl Own {
     }
 
     /// What should be kept, and whether that is something else.
-    fn next(&self, kept: Option<Kept>, clock: &dyn Clock) -> Result<(Kept, bool), WebhookError> {
+    ///
+    /// `before` is whom the API server trusts: other replicas show their certificates until they have heard of new ones.
+    fn next(&self, kept: Option<Kept>, before: &str, clock: &dyn Clock) -> Result<(Kept, bool), WebhookError> {
         let now = clock.now();
         let purpose = Purpose::server(self.names.iter().cloned());
-        // One that is not valid yet was made by a clock that has been set back since; of two clocks that differ, the earlier one's stays.
-        let is_valid =
-            |kept: &Kept| Certificate::read(kept.authority.certificate()).is_ok_and(|one| one.is_valid_at(now));
-        let Some(mut kept) = kept.filter(is_valid) else {
+        let Some(mut kept) = kept.filter(|kept| kept.is_valid_at(now)) else {
             let authority = Authority::create("gMSA webhook", AUTHORITY, clock)?;
             let identity = authority.issue(&purpose, LEAF, clock)?;
-            let trusted = authority.certificate_pem().to_owned();
+            let trusted = format!("{}{before}", authority.certificate_pem());
             return Ok((Kept { authority, trusted, identity }, true));
         };
+        let mut changed = false;
         if is_half_over(kept.authority.not_after(), AUTHORITY, now) {
-            // This round it is only made known.
+            // At first it is only made known.
             let authority = Authority::create("gMSA webhook", AUTHORITY, clock)?;
             kept.trusted = format!("{}{}", authority.certificate_pem(), kept.authority.certificate_pem());
-            kept.authority = authority;
-            return Ok((kept, true));
+            (kept.authority, changed) = (authority, true);
         }
-        let ends = kept.identity.facts()?.not_after;
+        let (ends, age) = (kept.identity.facts()?.not_after, kept.age(now));
         if !kept.authority.vouches_for(&kept.identity, &purpose, now) || is_half_over(ends, LEAF, now) {
-            kept.identity = kept.authority.issue(&purpose, LEAF, clock)?;
-            return Ok((kept, true));
+            let is_trusted = Roots::from_pem(kept.trusted.as_bytes())?.accept(&kept.identity, &purpose, now);
+            if age >= SETTLED || !is_trusted {
+                (kept.identity, changed) = (kept.authority.issue(&purpose, LEAF, clock)?, true);
+            }
+        } else if age >= KEPT && kept.trusted != kept.authority.certificate_pem() {
+            kept.trusted = kept.authority.certificate_pem().to_owned();
+            changed = true;
         }
-        Ok((kept, false))
+        Ok((kept, changed))
     }
 
     fn secret(&self, kept: &Kept, version: Option<String>) -> Secret {
@@ -241,13 +292,31 @@ impl Own {
 fn read(secret: &Secret) -> Option<Kept> {
     let text = |name: &str| std::str::from_utf8(&secret.data.as_ref()?.get(name)?.0).ok();
     let trusted = text("ca.crt")?;
-    // The authority that issues stands first.
-    let end = "-----END CERTIFICATE-----\n";
-    let first = trusted.get(..trusted.find(end)?.checked_add(end.len())?)?;
-    let authority = Authority::from_pem(first, text("ca.key")?).ok()?;
+    let authority = Authority::from_pem(first(trusted)?, text("ca.key")?).ok()?;
     let identity = Identity::from_pem(text("tls.crt")?.as_bytes(), text("tls.key")?.as_bytes()).ok()?;
     Roots::from_pem(trusted.as_bytes()).ok()?;
     Some(Kept { authority, trusted: trusted.to_owned(), identity })
+}
+
+/// The authority that issues stands first.
+fn first(trusted: &str) -> Option<&str> {
+    let end = "-----END CERTIFICATE-----\n";
+    trusted.get(..trusted.find(end)?.checked_add(end.len())?)
+}
+
+/// The authority that the API server trusts at present, if it is a valid one.
+async fn trusted(client: &Client, name: &str, now: FileTime) -> Result<String, WebhookError> {
+    let mutating: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
+    let found = in_time(&format!("reading the webhook configuration {name}"), mutating.get(name)).await?;
+    let bundle = found.webhooks.into_iter().flatten().find_map(|webhook| webhook.client_config.ca_bundle);
+    Ok(bundle.and_then(|bundle| valid(&bundle.0, now)).unwrap_or_default())
+}
+
+fn valid(bundle: &[u8], now: FileTime) -> Option<String> {
+    let authority = first(std::str::from_utf8(bundle).ok()?)?;
+    let roots = Roots::from_pem(authority.as_bytes()).ok()?;
+    let is_valid = Certificate::read(roots.certificates().first()?).is_ok_and(|one| one.is_valid_at(now));
+    is_valid.then(|| authority.to_owned())
 }
 
 fn is_half_over(ends: FileTime, validity: Validity, now: FileTime) -> bool {
@@ -298,156 +367,4 @@ async fn in_time<T>(doing: &str, asked: impl Future<Output = Result<T, kube::Err
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use axum::Router;
-    use axum::response::{IntoResponse, Json};
-    use dtyp::ManualClock;
-    use http::{Method, StatusCode};
-    use k8s_openapi::jiff::Timestamp;
-    use k8s_openapi::jiff::fmt::rfc2822::DateTimePrinter;
-    use rustls_pki_types::CertificateDer;
-    use rustls_pki_types::pem::PemObject;
-
-    use super::*;
-
-    fn own() -> Own {
-        Own {
-            namespace: "gmsa".into(),
-            secret: "webhook".into(),
-            names: vec!["webhook.gmsa.svc".into()],
-            configuration: None,
-        }
-    }
-
-    /// As it comes back from the Secret.
-    fn again(kept: &Kept) -> Option<Kept> {
-        read(&own().secret(kept, None))
-    }
-
-    fn serves(kept: &Kept, roots: &str, clock: &ManualClock) -> bool {
-        let purpose = Purpose::server(["webhook.gmsa.svc"]);
-        Roots::from_pem(roots.as_bytes()).unwrap().accept(&kept.identity, &purpose, clock.now())
-    }
-
-    #[test]
-    fn for_years_the_api_server_trusts_what_the_webhook_shows_at_every_moment() {
-        let clock = ManualClock::new(FileTime::from_unix(1_800_000_000, 0));
-        let (mut kept, changed) = own().next(None, &clock).unwrap();
-        assert!(changed);
-        let (mut leaves, mut authorities) = (0, 0);
-        for _ in 0..(3 * 365) {
-            clock.advance(Duration::from_secs(86_400));
-            let before = again(&kept).unwrap();
-            let (leaf, authority) = (before.identity.chain_pem().to_owned(), before.trusted.clone());
-            let (next, _) = own().next(Some(before), &clock).unwrap();
-            assert!(serves(&next, &authority, &clock), "what is shown hangs from what was trusted already");
-            assert!(serves(&next, &next.trusted, &clock));
-            leaves += usize::from(next.identity.chain_pem() != leaf);
-            authorities += usize::from(next.trusted != authority);
-            kept = next;
-        }
-        assert!((20..=40).contains(&leaves) && (5..=7).contains(&authorities), "{leaves} {authorities}");
-    }
-
-    #[test]
-    fn what_has_expired_or_is_not_valid_yet_is_healed_in_one_round() {
-        let clock = ManualClock::new(FileTime::from_unix(1_800_000_000, 0));
-        let (first, _) = own().next(None, &clock).unwrap();
-        let (text, year) = (first.trusted.clone(), 365 * 86_400);
-        for (jump, same_authority) in [(100 * 86_400, true), (2 * year, false), (-2 * year, false), (-60, true)] {
-            clock.set(FileTime::from_unix(1_800_000_000 + jump, 0));
-            let (healed, _) = own().next(again(&first), &clock).unwrap();
-            assert!(serves(&healed, &healed.trusted, &clock), "{jump}");
-            assert_eq!(healed.trusted == text, same_authority, "{jump}");
-            assert!(!own().next(again(&healed), &clock).unwrap().1, "there is nothing more to do");
-        }
-    }
-
-    #[test]
-    fn of_two_replicas_whose_clocks_differ_one_gives_way() {
-        let right = ManualClock::new(FileTime::from_unix(1_800_000_000, 0));
-        let slow = ManualClock::new(FileTime::from_unix(1_800_000_000 - 86_400, 0));
-        let (mut kept, _) = own().next(None, &right).unwrap();
-        let mut changes = 0;
-        for _ in 0..10 {
-            for clock in [&slow, &right] {
-                let (next, changed) = own().next(again(&kept), clock).unwrap();
-                (kept, changes) = (next, changes + usize::from(changed));
-                assert!(serves(&kept, &kept.trusted, &right));
-            }
-        }
-        assert_eq!(changes, 1);
-    }
-
-    fn missing() -> serde_json::Value {
-        json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": "", "reason": "NotFound", "code": 404 })
-    }
-
-    /// An API server with the one Secret, and with the right time.
-    fn api(right: Arc<ManualClock>, writes: Arc<AtomicUsize>) -> Client {
-        let stored: Arc<Mutex<Option<Secret>>> = Arc::default();
-        let answer = move |request: Request<axum::body::Body>| {
-            let (right, writes, stored) = (Arc::clone(&right), Arc::clone(&writes), Arc::clone(&stored));
-            async move {
-                let method = request.method().clone();
-                let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
-                let mut stored = stored.lock().unwrap();
-                if method != Method::GET {
-                    let mut secret: Secret = serde_json::from_slice(&body).unwrap();
-                    let number = writes.fetch_add(1, Ordering::SeqCst);
-                    secret.metadata.resource_version = Some(number.to_string());
-                    *stored = Some(secret);
-                }
-                let now = Timestamp::from_second(right.now().unix_seconds()).unwrap();
-                let date = [(DATE, DateTimePrinter::new().timestamp_to_rfc9110_string(&now).unwrap())];
-                match &*stored {
-                    Some(secret) => (date, Json(secret)).into_response(),
-                    None => (StatusCode::NOT_FOUND, date, Json(missing())).into_response(),
-                }
-            }
-        };
-        Client::new(Router::<()>::new().fallback(answer), "default")
-    }
-
-    #[tokio::test]
-    async fn replicas_whose_clocks_are_weeks_apart_agree_because_the_api_server_tells_the_time() {
-        const WEEK: i64 = 7 * 86_400;
-        let at = |seconds: i64| Arc::new(ManualClock::new(FileTime::from_unix(1_800_000_000 + seconds, 0)));
-        let (right, writes) = (at(0), Arc::new(AtomicUsize::new(0)));
-        let client = api(Arc::clone(&right), Arc::clone(&writes));
-        for skews in [[8 * WEEK, 0, -8 * WEEK], [-200 * WEEK, 200 * WEEK, 0]] {
-            let clocks = skews.map(at);
-            let source = || Certificates::Own(own());
-            let mut replicas = clocks.map(|clock| Keeper::new(source(), client.clone(), clock));
-            for _ in 0..3 {
-                for replica in &mut replicas {
-                    replica.round().await.unwrap();
-                    let (_, shown) = replica.shown.as_ref().unwrap();
-                    let shown = Certificate::read(&CertificateDer::from_pem_slice(shown).unwrap()).unwrap();
-                    assert!(shown.is_valid_at(right.now()), "the API server takes what it is shown");
-                }
-            }
-        }
-        assert_eq!(writes.load(Ordering::SeqCst), 1, "made once, and never again");
-    }
-
-    #[test]
-    fn what_is_damaged_or_for_other_names_is_made_anew() {
-        let clock = ManualClock::new(FileTime::from_unix(1_800_000_000, 0));
-        let (kept, _) = own().next(None, &clock).unwrap();
-        let mut secret = own().secret(&kept, None);
-        assert!(read(&secret).is_some());
-        let renamed = Own { names: vec!["other.gmsa.svc".into()], ..own() };
-        let (next, changed) = renamed.next(read(&secret), &clock).unwrap();
-        assert!(changed && next.trusted == kept.trusted && next.identity.chain_pem() != kept.identity.chain_pem());
-        for name in ["ca.crt", "ca.key", "tls.crt", "tls.key"] {
-            let whole = secret.data.clone();
-            secret.data.as_mut().unwrap().insert(name.into(), ByteString(b"damaged".to_vec()));
-            assert!(read(&secret).is_none(), "{name}");
-            secret.data = whole;
-        }
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dtyp::FileTime;
 use prometheus_client::encoding::{EncodeLabelSet, text::encode};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -30,19 +31,23 @@ pub(super) struct Metrics {
     reviews: Family<Labels, Counter>,
     seconds: Family<Path, Histogram, fn() -> Histogram>,
     certificates_failing: Gauge,
+    certificate_expiry: Gauge,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("pando_webhook");
-        let (reviews, certificates_failing) = (Family::default(), Gauge::default());
+        let (reviews, certificates_failing, certificate_expiry) =
+            (Family::default(), Gauge::default(), Gauge::default());
         registry.register("reviews", "Pods reviewed, by path and by the code of the answer", reviews.clone());
         let seconds: Family<Path, Histogram, fn() -> Histogram> =
             Family::new_with_constructor(|| Histogram::new(STEPS));
         registry.register("review_seconds", "How long a review took, its body's way included", seconds.clone());
         let help = "Rounds in a row in which the certificate could not be looked after";
         registry.register("certificates_failing", help, certificates_failing.clone());
-        Self { registry, reviews, seconds, certificates_failing }
+        let help = "When the certificate that is shown ends, in seconds since 1970";
+        registry.register("certificate_expiry_timestamp_seconds", help, certificate_expiry.clone());
+        Self { registry, reviews, seconds, certificates_failing, certificate_expiry }
     }
 }
 
@@ -52,7 +57,10 @@ impl Metrics {
         self.reviews.get_or_create(&Labels { path, code: code.unwrap_or(200) }).inc();
     }
 
-    pub(super) fn certificates(&self, held: bool) {
+    pub(super) fn certificates(&self, held: bool, not_after: Option<FileTime>) {
+        if let Some(not_after) = not_after {
+            self.certificate_expiry.set(not_after.unix_seconds());
+        }
         if held {
             self.certificates_failing.set(0);
         } else {

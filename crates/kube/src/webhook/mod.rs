@@ -29,8 +29,9 @@ mod unique;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use dtyp::{Clock, SystemRandom};
+use dtyp::{Clock, FileTime, SystemRandom};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -83,6 +84,26 @@ pub enum WebhookError {
     /// Others write the Secret all the time.
     #[error("the Secret {0} was changed by somebody else at each try; is another program keeping it?")]
     Contended(String),
+    /// There is no Secret, and none may be made.
+    #[error(
+        "there is no Secret {secret} in {namespace}, and this service account may not make one: make an empty one (`kubectl -n {namespace} create secret generic {secret}`, or `helm upgrade`)"
+    )]
+    NoSecret {
+        /// Its name.
+        secret: String,
+        /// Its namespace.
+        namespace: String,
+    },
+    /// What somebody else keeps has run out.
+    #[error(
+        "the certificate in the files is valid from {from} to {until} only, and the API server refuses it: have it renewed"
+    )]
+    NotValid {
+        /// Its beginning.
+        from: FileTime,
+        /// Its end.
+        until: FileTime,
+    },
     /// A certificate.
     #[error("the webhook's certificate: {0}")]
     Certificate(#[from] pki::Error),
@@ -106,6 +127,7 @@ pub enum WebhookError {
 pub struct Webhook {
     address: SocketAddr,
     probes: Option<SocketAddr>,
+    is_leaving: Arc<AtomicBool>,
     stop: watch::Sender<()>,
     serving: JoinHandle<()>,
     others: Vec<JoinHandle<()>>,
@@ -121,6 +143,7 @@ impl Webhook {
         let metrics = Arc::new(Metrics::default());
         let mut keeper = Keeper::new(config.certificates, client.clone(), Arc::clone(&clock));
         let entrance = Entrance::open(keeper.round().await?, config.callers).await?;
+        looked_after(&keeper, keeper.judge(), &metrics);
         let events = config.events.map(|instance| Events::start(client.clone(), Arc::clone(&clock), instance));
         let decider = Decider {
             lookups: ClusterLookups::start(client, clock, config.rate),
@@ -131,15 +154,15 @@ impl Webhook {
         let service = Arc::new(Service { decider, metrics: Arc::clone(&metrics), events });
         let serving = tokio::spawn(server::serve(listener, entrance.clone(), server::router(service), stopped));
         let mut others = vec![tokio::spawn(keep(keeper, entrance, Arc::clone(&metrics)))];
-        let mut probes = None;
+        let (mut probes, is_leaving) = (None, Arc::new(AtomicBool::new(false)));
         if let Some(address) = config.probes {
             let listener = ::probes::Listener::bind(address).await;
             let listener = listener.map_err(|source| WebhookError::Listen { address, source })?;
             probes = Some(listener.address());
-            others.push(tokio::spawn(server::serve_probes(listener, metrics)));
+            others.push(tokio::spawn(server::serve_probes(listener, metrics, Arc::clone(&is_leaving))));
         }
         tracing::info!(%address, "the webhook is ready");
-        Ok(Self { address, probes, stop, serving, others })
+        Ok(Self { address, probes, is_leaving, stop, serving, others })
     }
 
     /// Where it answers.
@@ -152,6 +175,11 @@ impl Webhook {
     #[must_use]
     pub fn probes(&self) -> Option<SocketAddr> {
         self.probes
+    }
+
+    /// Is not ready any more, and goes on answering: who still sends reviews here has not heard yet that they should go elsewhere.
+    pub fn leave(&self) {
+        self.is_leaving.store(true, Ordering::SeqCst);
     }
 
     /// Takes no more connections, and lets requests finish.
@@ -173,7 +201,7 @@ impl Drop for Webhook {
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), WebhookError> {
     let wrong = |source| WebhookError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(wrong)?;
+    let listener = ::probes::listen(address).await.map_err(wrong)?;
     let address = listener.local_addr().map_err(wrong)?;
     Ok((listener, address))
 }
@@ -183,12 +211,16 @@ async fn keep(mut keeper: Keeper, entrance: Entrance, metrics: Arc<Metrics>) {
     loop {
         tokio::time::sleep(ROUND).await;
         let round = match keeper.round().await {
-            Ok(_) => entrance.round().await,
+            Ok(_) => entrance.round().await.and(keeper.judge()),
             Err(error) => Err(error),
         };
-        metrics.certificates(round.is_ok());
-        if let Err(error) = round {
-            tracing::warn!(%error, "the webhook's certificate could not be looked after; trying again");
-        }
+        looked_after(&keeper, round, &metrics);
+    }
+}
+
+fn looked_after(keeper: &Keeper, round: Result<(), WebhookError>, metrics: &Metrics) {
+    metrics.certificates(round.is_ok(), keeper.not_after());
+    if let Err(error) = round {
+        tracing::warn!(%error, "the webhook's certificate could not be looked after; trying again");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -172,13 +173,17 @@ async fn silence(asked: &Notify) {
 }
 
 /// What is asked in the clear, by the kubelet and by Prometheus.
-pub(super) async fn serve_probes(listener: probes::Listener, metrics: Arc<Metrics>) {
+pub(super) async fn serve_probes(listener: probes::Listener, metrics: Arc<Metrics>, is_leaving: Arc<AtomicBool>) {
     let text = move || {
         let text = metrics.text();
         async move { probes::figures(text) }
     };
-    let ready = || async { StatusCode::OK };
-    let pages = Router::new().route("/metrics", any(text)).route("/readyz", any(ready)).route("/livez", any(ready));
+    let live = || async { StatusCode::OK };
+    let ready = move || {
+        let is_leaving = is_leaving.load(Ordering::SeqCst);
+        async move { if is_leaving { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK } }
+    };
+    let pages = Router::new().route("/metrics", any(text)).route("/readyz", any(ready)).route("/livez", any(live));
     listener.serve(pages).await
 }
 

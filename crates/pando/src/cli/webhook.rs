@@ -21,8 +21,8 @@ With --secret the webhook makes its own certificate, shares it with its replicas
 its authority into the webhook configurations named by --configuration. With --tls-cert and --tls-key somebody else keeps the
 certificate; both files are read again every half minute.
 
-Its service account needs: get, list and watch on gmsacredentialspecs; create on localsubjectaccessreviews; with --secret, get, create
-and update on that Secret; with --configuration, get and patch on those two configurations.";
+Its service account needs: get, list and watch on gmsacredentialspecs; create on localsubjectaccessreviews; with --secret, get
+and update on that Secret (and create, if there is none); with --configuration, get and patch on those two configurations.";
 
 #[derive(Args, Debug)]
 #[command(after_help = RUN, group = ArgGroup::new("certificate").required(true).args(["tls_cert", "secret"]))]
@@ -42,7 +42,7 @@ pub struct WebhookRun {
     /// The file with its key.
     #[arg(long, value_name = "FILE", env = "TLS_KEY")]
     pub tls_key: Option<PathBuf>,
-    /// The Secret in which the webhook keeps a certificate of its own; made if it is not there.
+    /// The Secret in which the webhook keeps a certificate of its own; made if it is not there and the service account may.
     #[arg(long, value_name = "NAME", requires = "service")]
     pub secret: Option<String>,
     /// The namespace of the Secret and of the Service.
@@ -77,6 +77,10 @@ pub struct WebhookRun {
     /// Say in Events what was refused; its service account needs create on events.
     #[arg(long)]
     pub events: bool,
+    /// When told to stop, be not ready for so many seconds before that, and go on answering: the API server has to hear that it should call
+    /// another replica. A second signal ends it at once.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=600))]
+    pub linger: u64,
     /// How to reach the cluster; the pod's service account if not given.
     #[arg(long, value_name = "FILE", env = "KUBECONFIG")]
     pub kubeconfig: Option<PathBuf>,

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dtyp::SystemClock;
 use pando_kube::api;
@@ -18,6 +19,12 @@ pub async fn run(args: WebhookRun) -> Result<ExitCode, Failed> {
     let (https, probes) = (running.address().to_string(), running.probes().map(|address| address.to_string()));
     announce(args.ready_file.as_deref(), &serde_json::json!({ "https": https, "probes": probes }))?;
     stop.await;
+    let again = stopped();
+    running.leave();
+    tokio::select! {
+        () = tokio::time::sleep(Duration::from_secs(args.linger)) => {}
+        () = again => {}
+    }
     running.stop().await?;
     Ok(ExitCode::SUCCESS)
 }

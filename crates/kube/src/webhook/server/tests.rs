@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dtyp::{Clock, ManualClock, SystemRandom};
+use dtyp::{Clock, FileTime, ManualClock, SystemRandom};
 use pki::{Authority, Purpose, Roots, Validity};
 use rustls_pki_types::ServerName;
 use serde_json::Value;
@@ -198,6 +198,28 @@ async fn a_certificate_that_cannot_be_read_leaves_the_last_one_in_use() {
     std::fs::write(site.folder.path().join("..0/tls.key"), other.key_pem()).unwrap();
     site.keeper.round().await.unwrap();
     asked(&mut site.call(&authority.roots()).await.unwrap(), "new").await;
+}
+
+/// As when cert-manager does not renew any more.
+#[tokio::test(start_paused = true)]
+async fn a_certificate_that_has_run_out_is_no_success() {
+    let mut site = site().await;
+    site.keeper.judge().unwrap();
+    let ends = site.keeper.not_after().unwrap();
+    for (when, valid) in
+        [(ends.saturating_sub(Duration::from_secs(1)), true), (ends.saturating_add(Duration::from_secs(1)), false)]
+    {
+        site.clock.set(when);
+        site.keeper.round().await.unwrap();
+        assert_eq!(site.keeper.judge().is_ok(), valid);
+        let metrics = Metrics::default();
+        metrics.certificates(valid, site.keeper.not_after());
+        let text = metrics.text();
+        assert!(text.contains(&format!("certificates_failing {}", u8::from(!valid))), "{text}");
+        assert!(text.contains(&format!("certificate_expiry_timestamp_seconds {}", ends.unix_seconds())), "{text}");
+    }
+    site.clock.set(FileTime::from_unix(1_000_000_000, 0));
+    assert!(site.keeper.judge().unwrap_err().to_string().contains("have it renewed"), "it is not valid yet");
 }
 
 #[tokio::test(start_paused = true)]
