@@ -296,6 +296,9 @@ fn a_user_who_fills_its_leases_fills_nothing_but_what_is_for_leases() {
 fn leases_are_not_hidden_under_a_file_system_of_their_own() {
     let place = tempfile::tempdir().expect("a folder can be made");
     std::fs::create_dir_all(place.path().join("krb/0123456789abcdef0123")).expect("a folder can be made");
-    let prepare = Tool::new(pando_tests::pando()).args(["guard", "prepare", "--run-dir"]).arg(place.path());
-    prepare.within("unshare", &APART).ok().says("there are leases in it");
+    let here = place.path().to_str().expect("a path");
+    let prepare = || Tool::new(pando_tests::pando()).args(["guard", "prepare", "--krb-dir", "krb"]);
+    prepare().within("env", &["-C", here]).within("unshare", &APART).ok().says("there are leases in it");
+    std::fs::remove_dir(place.path().join("krb/0123456789abcdef0123")).expect("it is there");
+    prepare().within("env", &["-C", here]).within("unshare", &APART).ok().says("a file system of 256 MiB");
 }

@@ -30,6 +30,7 @@ const PAGE: u64 = 4096;
 /// # Errors
 /// When the system refuses: only root may mount.
 pub fn make_room(folder: &Path, size: u64) -> Result<Room> {
+    let folder = &std::path::absolute(folder)?;
     std::fs::DirBuilder::new().recursive(true).mode(0o711).create(folder)?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     let bounds = format!("size={size},nr_inodes={}", (size / PAGE).max(1));
