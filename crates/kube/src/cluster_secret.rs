@@ -2,18 +2,24 @@
 //!
 //! The API server is asked for that one object and no other, so the provider's role names it and nothing else. What was last seen is kept in
 //! memory only, and answers through an outage of the API server for a bounded time.
+//!
+//! The watch brings changes at once. Whether the API server is there it does not say: one that hangs sends nothing, as one that has nothing
+//! to tell. So the Secret is also read every few seconds, and a value is as old as the last answer, by a clock that nobody sets.
 
+use std::future::ready;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use credspec::{Namespace, SecretName};
-use dtyp::{Clock, FileTime};
+use dtyp::FileTime;
 use futures_util::StreamExt;
 use k8s_openapi::api::core::v1;
 use kube::api::Api;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch};
-use tokio::task::JoinHandle;
+use tokio::sync::watch::Sender;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::api::Client;
 use crate::rotation::{self, Answers, Directory, Known, Standings, Taken};
@@ -22,17 +28,26 @@ use crate::{Secret, SecretError, SecretSource, Standing};
 /// For the directory's answer while there are two passwords. The plugin does not wait for longer than five seconds.
 const PATIENCE: Duration = Duration::from_secs(4);
 
+/// How often the Secret is read; more often when the last value may not be kept for long, and when the last time failed.
+const LOOK: Duration = Duration::from_secs(15);
+const RETRY: Duration = Duration::from_secs(5);
+/// For one answer of the API server.
+const ANSWER: Duration = Duration::from_secs(5);
+/// For less than that no value can be kept: so far apart are two answers, once in a while.
+const LEAST_KEPT: Duration = Duration::from_secs(3);
+/// After so many seconds a watch begins anew, so that one that hangs does not do so for long.
+const WATCHED: u32 = 60;
+
 /// Answers for one Secret.
 pub struct ClusterSecret {
     name: SecretName,
     seen: Arc<Seen>,
     keep: Duration,
-    clock: Arc<dyn Clock>,
     heard: tokio::sync::watch::Receiver<bool>,
     directory: Option<Arc<dyn Directory>>,
     answers: Answers,
     rotation: Option<Standings>,
-    watching: JoinHandle<()>,
+    _watching: JoinSet<()>,
 }
 
 /// What a Secret held when it came.
@@ -50,8 +65,14 @@ struct Seen(Mutex<State>);
 struct State {
     /// Nothing has come yet; or there is none; or this.
     value: Option<Result<Seized, SecretError>>,
-    /// Since when the API server has not been heard of.
-    silent: Option<FileTime>,
+    /// Which version that is.
+    version: Option<String>,
+    /// How many things the watch has brought.
+    brought: u64,
+    /// When the API server was last heard of.
+    last: Option<Instant>,
+    /// Whether it could not be asked the last time.
+    is_silent: bool,
     /// Whether the object has come since the watch began anew.
     came: bool,
 }
@@ -59,29 +80,15 @@ struct State {
 impl ClusterSecret {
     /// Starts watching. The last good value answers for `keep` when the API server cannot be reached.
     #[must_use]
-    pub fn watch(
-        client: Client,
-        namespace: &Namespace,
-        name: SecretName,
-        keep: Duration,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        let seen = Arc::new(Seen::default());
+    pub fn watch(client: Client, namespace: &Namespace, name: SecretName, keep: Duration) -> Self {
+        let (seen, keep) = (Arc::new(Seen::default()), keep.max(LEAST_KEPT));
         let secrets: Api<v1::Secret> = Api::namespaced(client, namespace.as_str());
-        let only = watcher::Config::default().fields(&format!("metadata.name={name}"));
-        let (hears, clock_of_watch) = (Arc::clone(&seen), Arc::clone(&clock));
         let (tell, heard) = tokio::sync::watch::channel(false);
-        let watching = tokio::spawn(watch(secrets, only).default_backoff().for_each(move |event| {
-            // An outage is told once, so that who waits for the first answer goes on; every answer is told.
-            let settled = matches!(event, Ok(Event::InitDone | Event::Apply(_) | Event::Delete(_)));
-            let silent = event.is_err() && !*tell.borrow();
-            hears.hear(event, clock_of_watch.now());
-            if settled || silent {
-                tell.send_replace(true);
-            }
-            std::future::ready(())
-        }));
-        Self { name, seen, keep, clock, heard, directory: None, answers: Answers::default(), rotation: None, watching }
+        let mut watching = JoinSet::new();
+        watching.spawn(follow(secrets.clone(), name.clone(), Arc::clone(&seen), tell.clone()));
+        watching.spawn(look(secrets, name.clone(), keep, Arc::clone(&seen), tell));
+        let (answers, rotation) = (Answers::default(), None);
+        Self { name, seen, keep, heard, directory: None, answers, rotation, _watching: watching }
     }
 
     /// While the password is being changed, this directory says which of the two is in force. Without it, calls get nothing then.
@@ -101,7 +108,7 @@ impl ClusterSecret {
     /// When the password is to be changed, if a provider does that and has said so.
     #[must_use]
     pub fn rotates(&self) -> Option<FileTime> {
-        self.seen.now(self.clock.now(), self.keep).ok()?.rotates
+        self.seen.now(Instant::now(), self.keep).ok()?.rotates
     }
 
     /// The Secret with the password that is in force.
@@ -121,7 +128,7 @@ impl ClusterSecret {
             return unavailable("cannot be asked here".to_owned());
         };
         let asked = self.answers.taken(directory.as_ref(), secret, next);
-        match runtime.block_on(async { tokio::time::timeout(PATIENCE, asked).await }) {
+        match runtime.block_on(async { timeout(PATIENCE, asked).await }) {
             Ok(Ok(Taken::Present)) => Ok(known.secret),
             Ok(Ok(Taken::Next)) => Ok(Secret { password: next.clone(), ..known.secret }),
             Ok(Ok(Taken::Neither)) => unavailable("nobody knows: the directory takes neither".to_owned()),
@@ -143,22 +150,16 @@ impl ClusterSecret {
     }
 }
 
-impl Drop for ClusterSecret {
-    fn drop(&mut self) {
-        self.watching.abort();
-    }
-}
-
 impl SecretSource for ClusterSecret {
     fn read(&self, name: &SecretName) -> Result<Secret, SecretError> {
         if *name != self.name {
             return Err(SecretError::NotFound);
         }
-        self.in_force(self.seen.now(self.clock.now(), self.keep)?.known)
+        self.in_force(self.seen.now(Instant::now(), self.keep)?.known)
     }
 
     fn standing(&self) -> Standing {
-        let now = self.clock.now();
+        let now = Instant::now();
         let value = self.seen.now(now, self.keep);
         let changed = value.as_ref().ok().and_then(|seized| seized.known.secret.changed);
         Standing {
@@ -170,48 +171,124 @@ impl SecretSource for ClusterSecret {
     }
 }
 
-impl Seen {
-    fn hear(&self, event: Result<Event<v1::Secret>, watcher::Error>, now: FileTime) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+/// Hears what the watch brings.
+async fn follow(secrets: Api<v1::Secret>, name: SecretName, seen: Arc<Seen>, tell: Sender<bool>) {
+    let only = watcher::Config::default().fields(&format!("metadata.name={name}")).timeout(WATCHED);
+    // That a list is about to be asked for is no word of the API server's, and no reason to ask more often.
+    let events = watch(secrets, only).filter(|event| ready(!matches!(event, Ok(Event::Init)))).default_backoff();
+    let told = events.for_each(|event| {
         match event {
             Ok(event) => {
-                state.silent = None;
-                match event {
-                    Event::Init => state.came = false,
-                    Event::InitApply(secret) | Event::Apply(secret) => {
-                        state.came = true;
-                        state.value = Some(read(secret));
-                    }
-                    Event::InitDone if state.came => {}
-                    Event::InitDone | Event::Delete(_) => state.value = Some(Err(SecretError::NotFound)),
+                if seen.hear(event, Instant::now()) {
+                    tell.send_replace(true);
                 }
+            }
+            Err(error) => tracing::debug!(%error, "the Secret cannot be watched; it is read every few seconds"),
+        }
+        ready(())
+    });
+    told.await;
+}
+
+/// Reads the Secret every few seconds.
+async fn look(secrets: Api<v1::Secret>, name: SecretName, keep: Duration, seen: Arc<Seen>, tell: Sender<bool>) {
+    let often = LOOK.min(keep / 3);
+    loop {
+        let brought = seen.brought();
+        let found = match timeout(ANSWER.min(keep), secrets.get_opt(name.as_str())).await {
+            Ok(found) => found.map_err(|error| error.to_string()),
+            Err(_) => Err("no answer in time".to_owned()),
+        };
+        let held = found.is_ok();
+        // An outage is told once, so that who waits for the first answer goes on.
+        if seen.looked(found, brought, Instant::now()) || !*tell.borrow() {
+            tell.send_replace(true);
+        }
+        sleep(if held { often } else { RETRY.min(often) }).await;
+    }
+}
+
+impl Seen {
+    fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn brought(&self) -> u64 {
+        self.with(|state| state.brought)
+    }
+
+    /// What the watch has brought. Whether that is news.
+    fn hear(&self, event: Event<v1::Secret>, now: Instant) -> bool {
+        self.with(|state| {
+            state.brought = state.brought.wrapping_add(1);
+            state.heard(now);
+            match event {
+                Event::Init => false,
+                Event::InitApply(secret) => {
+                    state.came = true;
+                    state.is(Some(secret))
+                }
+                Event::Apply(secret) => state.is(Some(secret)),
+                Event::InitDone if std::mem::take(&mut state.came) => false,
+                Event::InitDone | Event::Delete(_) => state.is(None),
+            }
+        })
+    }
+
+    /// What was read, unless the watch has brought something meanwhile, which may be newer. Whether that is news.
+    fn looked(&self, found: Result<Option<v1::Secret>, String>, brought: u64, now: Instant) -> bool {
+        self.with(|state| match found {
+            Ok(found) => {
+                state.heard(now);
+                state.brought == brought && state.is(found)
             }
             Err(error) => {
-                if state.silent.is_none() {
-                    tracing::warn!(%error, "the Secret cannot be watched; what was last seen answers for a while");
+                if !state.is_silent {
+                    tracing::warn!(
+                        error,
+                        "the API server cannot be asked for the Secret; what was last seen answers for a while"
+                    );
                 }
-                state.silent.get_or_insert(now);
+                state.is_silent = true;
+                false
             }
-        }
+        })
     }
 
-    fn silence(&self, now: FileTime) -> Duration {
-        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.silent.map_or(Duration::ZERO, |since| now.since(since))
+    fn silence(&self, now: Instant) -> Duration {
+        self.with(|state| state.last.map_or(Duration::ZERO, |last| now.saturating_duration_since(last)))
     }
 
-    fn now(&self, now: FileTime, keep: Duration) -> Result<Seized, SecretError> {
-        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn now(&self, now: Instant, keep: Duration) -> Result<Seized, SecretError> {
         let unavailable = |what: &str| Err(SecretError::Unavailable(what.to_owned()));
-        match (&state.value, state.silent) {
-            (None, _) => unavailable("the API server has not been reached yet"),
-            (_, Some(since)) if now.since(since) > keep => {
+        self.with(|state| match (&state.value, state.last) {
+            (None, _) | (_, None) => unavailable("the API server has not been reached yet"),
+            (_, Some(last)) if now.saturating_duration_since(last) > keep => {
                 unavailable("the API server has not been reached for longer than the last value may be kept")
             }
             (Some(Ok(seized)), _) => Ok(seized.clone()),
             (Some(Err(SecretError::Incomplete(key))), _) => Err(SecretError::Incomplete(key)),
             (Some(Err(_)), _) => Err(SecretError::NotFound),
+        })
+    }
+}
+
+impl State {
+    fn heard(&mut self, now: Instant) {
+        if std::mem::take(&mut self.is_silent) {
+            tracing::info!("the API server answers again");
         }
+        self.last = Some(now);
+    }
+
+    /// Whether that is another than before.
+    fn is(&mut self, secret: Option<v1::Secret>) -> bool {
+        let version = secret.as_ref().and_then(|secret| secret.metadata.resource_version.clone());
+        let was_missing = matches!(self.value, Some(Err(SecretError::NotFound)));
+        let same = if secret.is_none() { was_missing } else { version.is_some() && self.version == version };
+        self.value = Some(secret.map_or(Err(SecretError::NotFound), read));
+        self.version = version;
+        !same
     }
 }
 
@@ -224,79 +301,4 @@ fn read(secret: v1::Secret) -> Result<Seized, SecretError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use k8s_openapi::ByteString;
-    use secrecy::ExposeSecret;
-
-    use super::*;
-
-    const KEEP: Duration = Duration::from_secs(900);
-
-    fn secret(keys: &[(&str, &[u8])]) -> v1::Secret {
-        let data = keys.iter().map(|(key, value)| ((*key).to_owned(), ByteString(value.to_vec()))).collect();
-        v1::Secret { data: Some(data), ..v1::Secret::default() }
-    }
-
-    fn good(password: &str) -> v1::Secret {
-        secret(&[("username", b"reader"), ("password", password.as_bytes()), ("domainName", b"contoso.com\n")])
-    }
-
-    fn at(seconds: i64) -> FileTime {
-        FileTime::from_unix(1_800_000_000 + seconds, 0)
-    }
-
-    fn password(seen: &Seen, now: FileTime) -> Option<String> {
-        seen.now(now, KEEP).ok().map(|seized| seized.known.secret.password.expose_secret().to_owned())
-    }
-
-    #[test]
-    fn what_the_cluster_says_last_is_what_the_next_read_returns() {
-        let seen = Seen::default();
-        assert!(matches!(seen.now(at(0), KEEP), Err(SecretError::Unavailable(_))));
-        seen.hear(Ok(Event::Init), at(0));
-        seen.hear(Ok(Event::InitApply(good("one"))), at(0));
-        seen.hear(Ok(Event::InitDone), at(0));
-        assert_eq!(password(&seen, at(1)).as_deref(), Some("one"));
-        seen.hear(Ok(Event::Apply(good("two"))), at(2));
-        assert_eq!(password(&seen, at(2)).as_deref(), Some("two"));
-        seen.hear(Ok(Event::Delete(good("two"))), at(3));
-        assert!(matches!(seen.now(at(3), KEEP), Err(SecretError::NotFound)));
-        // Made again, and deleted while nobody was watching.
-        seen.hear(Ok(Event::Apply(good("three"))), at(4));
-        seen.hear(Ok(Event::Init), at(5));
-        assert_eq!(password(&seen, at(5)).as_deref(), Some("three"));
-        seen.hear(Ok(Event::InitDone), at(5));
-        assert!(matches!(seen.now(at(5), KEEP), Err(SecretError::NotFound)));
-    }
-
-    #[test]
-    fn an_outage_is_bridged_for_a_bounded_time_and_no_longer() {
-        let seen = Seen::default();
-        let outage = || Err(watcher::Error::NoResourceVersion);
-        seen.hear(outage(), at(-5));
-        assert!(matches!(seen.now(at(-4), KEEP), Err(SecretError::Unavailable(_))));
-        seen.hear(Ok(Event::Init), at(0));
-        seen.hear(Ok(Event::InitApply(good("one"))), at(0));
-        seen.hear(Ok(Event::InitDone), at(0));
-        seen.hear(outage(), at(10));
-        seen.hear(outage(), at(800));
-        assert_eq!(password(&seen, at(910)).as_deref(), Some("one"));
-        assert!(matches!(seen.now(at(911), KEEP), Err(SecretError::Unavailable(_))));
-        seen.hear(Ok(Event::Init), at(1000));
-        assert_eq!(password(&seen, at(1000)).as_deref(), Some("one"));
-    }
-
-    #[test]
-    fn a_secret_without_all_of_its_keys_is_none() {
-        for missing in ["username", "password", "domainName"] {
-            for bad in [None, Some(&b""[..]), Some(b"\n"), Some(b"\xff"), Some(&[b'x'; 5_000])] {
-                let keys = ["username", "password", "domainName"];
-                let keys: Vec<(&str, &[u8])> = keys
-                    .into_iter()
-                    .filter_map(|key| if key == missing { bad.map(|bad| (key, bad)) } else { Some((key, &b"x"[..])) })
-                    .collect();
-                assert!(matches!(read(secret(&keys)), Err(SecretError::Incomplete(key)) if key == missing));
-            }
-        }
-    }
-}
+mod tests;

@@ -103,6 +103,33 @@ fn exchange(address: SocketAddr, config: Arc<rustls::ClientConfig>, request: &st
     String::from_utf8_lossy(&answer).into_owned()
 }
 
+/// Today's plugin finds one port for a namespace.
+#[tokio::test]
+async fn of_two_releases_one_is_the_namespaces_provider_and_the_other_leaves_it_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    put_secret(dir.path(), "one", PASSWORD);
+    put_secret(dir.path(), "two", PASSWORD);
+    let release = |name: &'static str| {
+        start_with(dir.path(), "gmsa", move |config| {
+            (config.secret, config.for_namespace, config.state) = (Some(name.parse().unwrap()), true, None);
+        })
+    };
+    let port = |folder: &str| fs::read_to_string(dir.path().join("host/gmsa").join(folder).join("port.txt")).unwrap();
+    let (one, _) = release("one").await;
+    let (two, _) = release("two").await;
+    assert_eq!(port(""), one.address().port().to_string());
+    assert_eq!(port("releases/two"), two.address().port().to_string(), "Pando's plugin finds it there");
+    two.stop().await.unwrap();
+    assert_eq!(port(""), one.address().port().to_string());
+    // Its own successor takes over before it ends.
+    let (next, _) = release("one").await;
+    one.stop().await.unwrap();
+    assert_eq!(port(""), next.address().port().to_string());
+    next.stop().await.unwrap();
+    let (two, _) = release("two").await;
+    assert_eq!(port(""), two.address().port().to_string());
+}
+
 #[tokio::test]
 async fn the_plugin_gets_the_credentials_and_the_audit_says_who_asked_for_what() {
     use secrecy::ExposeSecret;

@@ -48,8 +48,10 @@ impl Credentials {
         let of = |secret| Published::create(&config.host_dir, &config.namespace, secret, config.legacy);
         let mut published: Vec<_> =
             config.secret.as_ref().map(|secret| of(Some(secret))).transpose()?.into_iter().collect();
-        if config.secret.is_none() || config.for_namespace {
-            published.push(of(None)?);
+        match &config.secret {
+            None => published.push(of(None)?),
+            Some(secret) if config.for_namespace => published.extend(of(None)?.claim(secret)?),
+            Some(_) => {}
         }
         if let Some(state) = &config.state {
             published.iter().try_for_each(|one| one.must_not_hold(state))?;

@@ -4,7 +4,8 @@
 //! Only the owner enters the folders. The authority's key is never among the files, nor is the server's. Today's plugin reads the client's
 //! certificate and key from `ssl/client/tls.pfx`, which is there in legacy mode only.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use credspec::{Namespace, SecretName};
@@ -13,9 +14,14 @@ use pki::{Authority, Identity};
 
 use crate::Error;
 
+/// Locked by the release that is the namespace's provider.
+const CLAIM: &str = ".provider";
+
 pub(super) struct Published {
     folder: PathBuf,
     legacy: bool,
+    /// While it is open, this release is the namespace's provider.
+    claim: Option<File>,
 }
 
 impl Published {
@@ -25,18 +31,51 @@ impl Published {
         secret: Option<&SecretName>,
         legacy: bool,
     ) -> Result<Self, Error> {
-        fs::create_dir_all(host_dir).map_err(|source| pki::Error::Write { path: host_dir.to_owned(), source })?;
+        if !host_dir.is_dir() {
+            fs::create_dir_all(host_dir).map_err(|source| pki::Error::Write { path: host_dir.to_owned(), source })?;
+        }
         let mut folder = host_dir.join(namespace.as_str());
         if let Some(secret) = secret {
             for part in [&folder, &folder.join("releases")] {
-                file::private_folder(part)?;
+                shared_folder(part)?;
             }
             folder = folder.join("releases").join(secret.as_str());
         }
         for part in ["", "ssl", "ssl/ca", "ssl/server", "ssl/client"] {
             file::private_folder(&folder.join(part))?;
         }
-        Ok(Self { folder, legacy })
+        Ok(Self { folder, legacy, claim: None })
+    }
+
+    /// As the namespace's, for a provider of one Secret; nothing when another release is that already. Today's plugin finds one only, and two
+    /// would take each other's port away.
+    pub(super) fn claim(mut self, secret: &SecretName) -> Result<Option<Self>, Error> {
+        let path = self.folder.join(CLAIM);
+        let failed = |source| pki::Error::Write { path: path.clone(), source };
+        let mut file =
+            File::options().create(true).truncate(false).read(true).write(true).open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {
+                file.set_len(0).and_then(|()| file.write_all(secret.as_str().as_bytes())).map_err(failed)?;
+                self.claim = Some(file);
+                Ok(Some(self))
+            }
+            Err(TryLockError::WouldBlock) => {
+                let other =
+                    file::read(&path).map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default();
+                // Its own predecessor, which is about to end.
+                if other == secret.as_str() {
+                    return Ok(Some(self));
+                }
+                tracing::error!(
+                    other,
+                    folder = %self.folder.display(),
+                    "another release is this namespace's provider (--for-namespace) already, so today's plugin finds that one and not this"
+                );
+                Ok(None)
+            }
+            Err(TryLockError::Error(source)) => Err(failed(source).into()),
+        }
     }
 
     /// Refuses a state folder inside the published one.
@@ -103,5 +142,16 @@ impl Published {
 
     fn ssl(&self, part: &str, name: &str) -> PathBuf {
         self.folder.join("ssl").join(part).join(name)
+    }
+}
+
+/// A folder above a release's, where other releases have theirs. In a container that sees its own release's alone it is part of the container,
+/// which cannot be written: there is nothing to close then.
+fn shared_folder(path: &Path) -> Result<(), Error> {
+    match file::private_folder(path) {
+        Err(pki::Error::Write { source, .. }) if source.kind() == ErrorKind::ReadOnlyFilesystem && path.is_dir() => {
+            Ok(())
+        }
+        made => Ok(made?),
     }
 }

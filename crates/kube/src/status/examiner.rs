@@ -87,7 +87,7 @@ impl Examiner {
             None => None,
         };
         let (namespace, name) = (&config.namespace, config.secret.clone());
-        let secret = ClusterSecret::watch(client.clone(), namespace, name, config.interval, Arc::clone(&clock));
+        let secret = ClusterSecret::watch(client.clone(), namespace, name, config.interval);
         // While the password is being changed, the domain says which is in force.
         let directory = DomainDirectory::new(config.domains.clone(), config.options.clone());
         let secret = Arc::new(secret.with_directory(Arc::new(directory)));

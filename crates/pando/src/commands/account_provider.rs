@@ -51,11 +51,11 @@ async fn watched(
     audit: &Arc<dyn Audit>,
 ) -> Result<ClusterSecret, Failed> {
     let name = config.secret.clone().ok_or("a Secret of the cluster has a name")?;
-    let (keep, clock) = (Duration::from_secs(args.keep), Arc::new(SystemClock));
+    let keep = Duration::from_secs(args.keep);
     let options = ccg::Options { resolver: resolver(&args.dns), ..ccg::Options::default() };
     let domains = args.domain.iter().map(|place| place.0.clone()).collect();
     let directory: Arc<dyn Directory> = Arc::new(DomainDirectory::new(domains, options));
-    let secret = ClusterSecret::watch(client.clone(), &config.namespace, name.clone(), keep, Arc::clone(&clock) as _);
+    let secret = ClusterSecret::watch(client.clone(), &config.namespace, name.clone(), keep);
     let secret = secret.with_directory(Arc::clone(&directory));
     // Who finds the provider should find the Secret there too. Without an API server it begins all the same.
     let _ = tokio::time::timeout(Duration::from_secs(10), secret.heard()).await;
@@ -67,7 +67,8 @@ async fn watched(
         holder: holder(args.node.as_deref()),
         grace: RotationConfig::GRACE,
     };
-    let rotation = Rotation::new(rotation, client, directory, Arc::clone(audit), clock, Arc::new(SystemRandom));
+    let rotation =
+        Rotation::new(rotation, client, directory, Arc::clone(audit), Arc::new(SystemClock), Arc::new(SystemRandom));
     let secret = secret.with_rotation(rotation.standings());
     tokio::spawn(rotation.run(secret.changes()));
     Ok(secret)
