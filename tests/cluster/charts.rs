@@ -91,7 +91,7 @@ fn every_chart_is_clean_and_renders_with_every_switch() {
         ("rancher-gmsa-account-provider", "windows.enabled=false"),
         ("rancher-gmsa-account-provider", "examiner.enabled=true,domain.dnsName=contoso.com"),
         ("rancher-gmsa-account-provider", "linux.enabled=true"),
-        ("rancher-gmsa-account-provider", "forNamespace=false"),
+        ("rancher-gmsa-account-provider", "forNamespace=true,linux.enabled=true"),
         ("rancher-gmsa-account-provider", "nodeSelector.a=b"),
         ("rancher-gmsa-account-provider", "auditLog="),
         ("rancher-gmsa-account-provider", "rotation.enabled=true"),
@@ -102,6 +102,53 @@ fn every_chart_is_clean_and_renders_with_every_switch() {
     for (name, switch) in switches {
         let finished = rendered(cluster, name, &[switch]);
         assert_eq!(finished.code, Some(0), "{name} {switch}: {finished}");
+    }
+}
+
+/// What lies in a release's folder opens its Secret.
+#[test]
+fn a_release_sees_its_own_folder_on_the_node_and_no_other_release() {
+    let cluster = Cluster::shared();
+    let name = "rancher-gmsa-account-provider";
+    let folders = |sets: &[&str]| -> Vec<String> {
+        let text = rendered(cluster, name, &[&["linux.enabled=true,windows.enabled=false"], sets].concat()).stdout;
+        let workloads = cluster.workloads(&text);
+        let volumes = workloads[0].template["spec"]["volumes"].as_array().cloned().unwrap_or_default();
+        volumes.iter().filter_map(|one| Some(one.pointer("/hostPath/path")?.as_str()?.to_owned())).collect()
+    };
+    let own = "/var/lib/rancher/gmsa/gmsa/releases/release-creds";
+    assert_eq!(folders(&[]), [own]);
+    assert_eq!(folders(&["forNamespace=true"]), [own, "/var/lib/rancher/gmsa/gmsa"]);
+    // Which would have the others' as well, were they not covered.
+    let covered = rendered(cluster, name, &["linux.enabled=true,forNamespace=true"]);
+    covered.says("{name: others, mountPath: /var/lib/rancher/gmsa/gmsa/releases}").says("emptyDir: {medium: Memory");
+    assert_eq!(folders(&["auditLog=/var/log/pando/audit.log"]), [own, "/var/log/pando"]);
+
+    let install = |release: &str| {
+        let tool =
+            helm(cluster, &["install", release], name).args(["--namespace", "for-namespace", "--create-namespace"]);
+        tool.args(["--set", "linux.enabled=true,windows.enabled=false,forNamespace=true"]).run()
+    };
+    assert_eq!(install("one").code, Some(0));
+    install("two").says("the release one is the provider of the namespace for-namespace already");
+    cluster.helm().args(["uninstall", "one", "--namespace", "for-namespace"]).ok();
+    assert_eq!(install("two").code, Some(0));
+}
+
+/// Rancher sets one, everybody else the other.
+#[test]
+fn every_chart_takes_images_from_the_registry_that_is_named_in_either_way() {
+    let cluster = Cluster::shared();
+    for name in [CHARTS[0], CHARTS[1], CHARTS[2], GUARD, "pando-directory"] {
+        let needed = match name {
+            GUARD => "domains={contoso.com}",
+            "pando-directory" => "domain.dnsName=contoso.com,administrator.secretName=admin",
+            _ => "nameOverride=x",
+        };
+        for key in ["global.systemDefaultRegistry", "global.cattle.systemDefaultRegistry"] {
+            rendered(cluster, name, &[needed, &format!("{key}=registry.example")]).says("registry.example/pando:");
+        }
+        rendered(cluster, name, &[needed]).never_says("registry.example");
     }
 }
 
@@ -191,6 +238,18 @@ fn each_release_has_a_probes_port_of_its_own_and_legacy_mode_keeps_its_authority
     let other =
         helm(cluster, &["template", "other"], name).args(["--namespace", "gmsa", "--kube-version", "1.35"]).ok();
     let (one, two) = (port(&first), port(&other));
+    let of = |release: &str| {
+        port(
+            &helm(cluster, &["template", release], name)
+                .args(["--namespace", "gmsa"])
+                .args(["--kube-version", "1.35"])
+                .ok(),
+        )
+    };
+    let mut ports: Vec<_> = (0..20).map(|number| of(&format!("webapp{number}"))).collect();
+    ports.sort();
+    ports.dedup();
+    assert!(ports.len() == 20, "of twenty usual names none meet: {}", ports.len());
     assert!(one != two && port(&rendered(cluster, name, &[])) == one, "{one} {two}");
     first.says(&format!("--probes=127.0.0.1:{one}")).never_says("--legacy");
     let public = rendered(cluster, name, &["probes.address=0.0.0.0", "probes.port=9480"]);

@@ -15,7 +15,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
 {{- define "provider.image" -}}
-{{- with .Values.global.cattle.systemDefaultRegistry }}{{ . }}/{{ end -}}
+{{- with coalesce .Values.global.systemDefaultRegistry (.Values.global.cattle | default dict).systemDefaultRegistry }}{{ . }}/{{ end -}}
 {{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
 {{- end -}}
 
@@ -24,8 +24,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if .Values.probes.port -}}
 {{- .Values.probes.port -}}
 {{- else -}}
-{{- add 20000 (mod (adler32sum (printf "%s/%s" .Release.Namespace .Release.Name) | int64) 10000) -}}
+{{- add 20000 (mod (printf "0x%s" (printf "%s/%s" .Release.Namespace .Release.Name | sha256sum | trunc 12) | int64) 10000) -}}
 {{- end -}}
+{{- end -}}
+
+{{/* Rancher's own plugin looks in the namespace's folder only. */}}
+{{- define "provider.forNamespace" -}}
+{{- if or .Values.forNamespace .Values.legacy.enabled -}}true{{- end -}}
+{{- end -}}
+
+{{/* What the plugin on the node finds of this release, and of nobody else. */}}
+{{- define "provider.release" -}}
+{{- printf "%s/%s/releases/%s" .Values.hostDir .Release.Namespace (include "provider.secret" .) -}}
 {{- end -}}
 
 {{- define "provider.state" -}}
