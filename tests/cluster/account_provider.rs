@@ -95,3 +95,13 @@ fn each_account_has_a_provider_of_its_own_that_answers_for_nothing_else() {
     }
     cluster.kubectl_with(&mine).args(["-n", NAMESPACE, "get", "secrets"]).fails(1).says("forbidden");
 }
+
+#[test]
+fn a_provider_needs_no_other_folder_of_the_node_than_its_releases_own() {
+    let (cluster, domain) = (Cluster::start(), Domain::start());
+    cluster.namespace(NAMESPACE);
+    let kubeconfig = secret(&cluster, SECRET, GUARD_PASSWORD);
+    let _provider = AccountProvider::start_confined(&domain, &kubeconfig, SECRET);
+    guard_fetch(&domain, &credential_spec(&domain)).ok().says("webapp01$@CONTOSO.COM");
+    assert!(!domain.path("host").join(NAMESPACE).join("port.txt").exists());
+}

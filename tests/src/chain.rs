@@ -45,6 +45,20 @@ impl AccountProvider {
         Self::serve(domain, &["--kubernetes-secret", secret, "--kubeconfig", &kubeconfig.display().to_string()])
     }
 
+    /// The same where all but the release's own folder is missing or cannot be written, as in the container of its chart.
+    pub fn start_confined(domain: &Domain, kubeconfig: &Path, secret: &str) -> Self {
+        let release = domain.path("host").join(NAMESPACE).join("releases").join(secret);
+        let (aside, host) = (domain.path("aside").display().to_string(), domain.path("host").display().to_string());
+        fs::create_dir_all(domain.path("aside")).expect("a folder can be made");
+        let release = release.display().to_string();
+        let script = "mkdir -p $1 && mount --bind $1 $2 && mount -t tmpfs -o mode=755 t $3 && mkdir -p $1 && mount --bind $2 $1 && \
+                      mount -o remount,ro $3 && shift 3 && exec \"$@\"";
+        let outer =
+            ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", &release, &aside, &host];
+        let kubeconfig = kubeconfig.display().to_string();
+        Self::serve_within(domain, &outer, &["--kubernetes-secret", secret, "--kubeconfig", &kubeconfig])
+    }
+
     /// The same; the account's directory is there.
     pub fn start_placed(domain: &Domain, kubeconfig: &Path, place: &str) -> Self {
         let kubeconfig = kubeconfig.display().to_string();
@@ -60,11 +74,15 @@ impl AccountProvider {
     }
 
     fn serve(domain: &Domain, source: &[&str]) -> Self {
+        Self::serve_within(domain, &[], source)
+    }
+
+    fn serve_within(domain: &Domain, outer: &[&str], source: &[&str]) -> Self {
         let (ready, log) = (domain.path("provider.json"), domain.path("provider.log"));
         let _ = fs::remove_file(&ready);
         let output = File::create(&log).expect("the log can be made");
         let mut process = domain
-            .pando()
+            .pando_within(outer)
             .args(["--log", "debug", "account-provider", "run", "--namespace", NAMESPACE])
             .args(source)
             .arg("--host-dir")

@@ -155,12 +155,7 @@ impl Domain {
         self.clock.environment.iter().fold(tool, |tool, (name, value)| tool.env(name, value))
     }
 
-    /// `pando` at the domain's time, to be started by the caller.
-    pub(crate) fn pando(&self) -> Command {
-        self.pando_within(&[])
-    }
-
-    /// The same, started by another program that becomes it.
+    /// `pando` at the domain's time, to be started by the caller; by another program that becomes it, if there are such words.
     pub(crate) fn pando_within(&self, outer: &[&str]) -> Command {
         let words: Vec<_> = outer.iter().map(AsRef::as_ref).chain([pando().as_os_str()]).collect();
         let (program, arguments) = words.split_first().expect("pando is among them");
