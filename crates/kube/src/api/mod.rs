@@ -62,11 +62,24 @@ impl ApiError {
     }
 }
 
-/// A client of the cluster: of this kubeconfig, or of the pod that this runs in.
+/// A client of the cluster: of this kubeconfig, or of the pod that this runs in. A request that the API server is too busy for is repeated within
+/// the time that who asked has for it.
 ///
 /// # Errors
 /// When there is no usable configuration. Whether the API server answers is seen with the first request.
 pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ApiError> {
+    client(kubeconfig, true).await
+}
+
+/// The same for who tries again by itself, and has to know that the API server is too busy: repeated inside the client, a request could take minutes.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_for_loops(kubeconfig: Option<&Path>) -> Result<Client, ApiError> {
+    client(kubeconfig, false).await
+}
+
+async fn client(kubeconfig: Option<&Path>, repeats: bool) -> Result<Client, ApiError> {
     let mut config = match kubeconfig {
         Some(path) => {
             let wrong = |source| ApiError::Kubeconfig { path: path.to_owned(), source };
@@ -75,6 +88,7 @@ pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ApiError> {
         }
         None => Config::incluster()?,
     };
+    config.default_retry = repeats;
     config.connect_timeout = Some(PATIENCE);
     config.write_timeout = Some(PATIENCE);
     // Watches answer for longer than that, with pauses shorter than this.

@@ -29,7 +29,7 @@ pub async fn run(args: ProviderRun) -> Result<ExitCode, Failed> {
     };
     let secrets: Arc<dyn SecretSource> = match (&args.kubernetes_secret, &args.secrets) {
         (Some(name), _) => {
-            let client = api::connect(args.kubeconfig.as_deref()).await?;
+            let client = api::connect_for_loops(args.kubeconfig.as_deref()).await?;
             config = config.for_secret(name.parse()?, args.for_namespace);
             Arc::new(watched(&args, &config, client, &audit).await?)
         }

@@ -13,7 +13,7 @@ use crate::cli::{ControllerExamine, ControllerRun, resolver};
 
 pub async fn run(args: ControllerRun) -> Result<ExitCode, Failed> {
     let stop = stopped();
-    let client = api::connect(args.kubeconfig.as_deref()).await?;
+    let client = api::connect_for_loops(args.kubeconfig.as_deref()).await?;
     let installer = args.installer.as_deref().map(installer).transpose()?;
     let config = ControllerConfig { installer, probes: args.probes };
     let controller = Controller::start(config, client, Arc::new(SystemClock)).await?;
@@ -28,7 +28,7 @@ pub async fn run(args: ControllerRun) -> Result<ExitCode, Failed> {
 
 pub async fn examine(args: ControllerExamine) -> Result<ExitCode, Failed> {
     let stop = stopped();
-    let client = api::connect(args.kubeconfig.as_deref()).await?;
+    let client = api::connect_for_loops(args.kubeconfig.as_deref()).await?;
     let config = ExaminerConfig {
         namespace: args.namespace.parse()?,
         secret: args.secret.parse()?,
