@@ -60,6 +60,9 @@ fn image(context: &Path, tag: &str) -> Outcome {
         "--read-only",
         "--network=none",
         "--cap-drop=all",
+        // Podman's own are above what a machine may allow even root.
+        "--ulimit=nofile=1024:1024",
+        "--ulimit=nproc=100:100",
         tag,
         "--version",
     ]))

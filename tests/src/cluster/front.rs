@@ -148,10 +148,12 @@ fn serve<S: Read + Write>(shared: &Shared, mut client: TcpStream, server: impl F
         Mood::Silent => drop(client.read(&mut [0])),
         Mood::Passes | Mood::HoldsWritesAfter(_) => {
             if let Ok(server) = server() {
-                pass_on(client, server, &request);
+                pass_on(&mut client, server, &request);
             }
         }
     }
+    // The list of open ones has it too, so that it does not end by itself.
+    let _ = client.shutdown(Shutdown::Both);
 }
 
 fn refuse(client: &mut TcpStream, code: u16) {
@@ -189,7 +191,7 @@ fn request(client: &mut TcpStream) -> Option<Vec<u8>> {
     Some([&close, bytes.get(end + 4..)?].concat())
 }
 
-fn pass_on(mut client: TcpStream, mut server: impl Read + Write, request: &[u8]) {
+fn pass_on(client: &mut TcpStream, mut server: impl Read + Write, request: &[u8]) {
     if server.write_all(request).is_err() {
         return;
     }
