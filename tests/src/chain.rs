@@ -2,11 +2,11 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::domain::await_json;
-use crate::{ALICE_PASSWORD, Domain, GUARD_PASSWORD, Tool, pando};
+use crate::{ALICE_PASSWORD, Domain, GUARD_PASSWORD, Tool, Wine, pando};
 
 /// The namespace that the account provider serves.
 pub const NAMESPACE: &str = "cattle-windows-gmsa-system";
@@ -73,22 +73,39 @@ impl AccountProvider {
         Self::serve(domain, &[&source[..], &rotation].concat())
     }
 
+    /// As [`start`](Self::start), but the Windows program, on that computer; the domain's `host` folder is its own.
+    pub fn start_on_windows(domain: &Domain, wine: &Wine) -> Self {
+        write_secret(domain, SECRET, "svc-guard", GUARD_PASSWORD, "contoso.com");
+        let host = wine.drive_c("var/lib/rancher/gmsa");
+        std::os::unix::fs::symlink(host, domain.path("host")).expect("a link can be made");
+        let (secrets, state) = (Wine::path(&domain.path("secrets")), r"C:\provider".to_owned());
+        let program = wine.program("pando.exe").into_command();
+        Self::spawn(
+            domain,
+            program,
+            &["--secrets", &secrets, "--state", &state],
+            &Wine::path(&domain.path("provider.json")),
+        )
+    }
+
     fn serve(domain: &Domain, source: &[&str]) -> Self {
         Self::serve_within(domain, &[], source)
     }
 
     fn serve_within(domain: &Domain, outer: &[&str], source: &[&str]) -> Self {
+        let ready = domain.path("provider.json").display().to_string();
+        let host = domain.path("host").display().to_string();
+        Self::spawn(domain, domain.pando_within(outer), &[source, &["--host-dir", &host]].concat(), &ready)
+    }
+
+    fn spawn(domain: &Domain, mut program: Command, source: &[&str], ready_file: &str) -> Self {
         let (ready, log) = (domain.path("provider.json"), domain.path("provider.log"));
         let _ = fs::remove_file(&ready);
         let output = File::create(&log).expect("the log can be made");
-        let mut process = domain
-            .pando_within(outer)
+        let mut process = program
             .args(["--log", "debug", "account-provider", "run", "--namespace", NAMESPACE])
             .args(source)
-            .arg("--host-dir")
-            .arg(domain.path("host"))
-            .arg("--ready-file")
-            .arg(&ready)
+            .args(["--ready-file", ready_file])
             .stdin(Stdio::null())
             .stdout(output.try_clone().expect("the log can be shared"))
             .stderr(output)

@@ -54,6 +54,11 @@ impl Wine {
         self.prefix.path().join("drive_c").join(path)
     }
 
+    /// How programs there call a path of this computer's.
+    pub fn path(path: &Path) -> String {
+        format!("Z:{}", path.display()).replace('/', r"\")
+    }
+
     /// Makes a path on drive C lead to a folder of this computer's.
     pub fn link(&self, path: &str, to: &Path) {
         let link = self.drive_c(path);

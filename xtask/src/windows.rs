@@ -15,6 +15,7 @@ pub const PROGRAMS: &[(&str, &str)] = &[
     ("pando-ccg-akv", "CCGAKVPlugin.dll"),
     ("pando-ccg-host", "ccg-host.exe"),
     ("pando-ccg-installer", "pando-ccg-installer.exe"),
+    ("pando", "pando.exe"),
 ];
 
 const TARGET: &str = "x86_64-pc-windows-gnu";

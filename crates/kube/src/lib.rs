@@ -16,16 +16,19 @@ mod audit;
 mod cluster_secret;
 mod connections;
 mod error;
+#[cfg(unix)]
 mod pods;
 mod provider;
 mod rotation;
 mod secret;
 pub mod status;
 pub mod webhook;
+mod withdrawal;
 
 pub use audit::{Audit, AuditEvent, AuditFile, AuditLog, Outcome};
 pub use cluster_secret::ClusterSecret;
 pub use error::Error;
+#[cfg(unix)]
 pub use pods::PodSpecs;
 pub use provider::{AccountProvider, Config, Limits, Running};
 pub use rotation::{
@@ -33,3 +36,4 @@ pub use rotation::{
     RotationOutcome, RotationStanding, Standings, Taken,
 };
 pub use secret::{Secret, SecretError, SecretFolder, SecretSource, Standing};
+pub use withdrawal::{WithdrawalError, withdraw};

@@ -1,27 +1,56 @@
 //! The command line. Its help is the first documentation a person reads, so it tells the story in order.
+//!
+//! On Windows it has what a node needs: the account provider, the plugins' installer, and what looks at credential specs.
 
+#[cfg(unix)]
 mod controller;
 mod credspec;
+#[cfg(unix)]
 mod gmsa;
+#[cfg(unix)]
 mod guard;
+mod plugin;
+#[cfg(unix)]
 mod webhook;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+#[cfg(unix)]
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+#[cfg(unix)]
 pub use controller::{Controller, ControllerExamine, ControllerRun};
-pub use credspec::{Credspec, CredspecCheck, CredspecConvert, CredspecForm, CredspecNew, CredspecShow};
+#[cfg(unix)]
+pub use credspec::CredspecNew;
+pub use credspec::{Credspec, CredspecCheck, CredspecConvert, CredspecForm, CredspecShow};
+#[cfg(unix)]
 pub use gmsa::{
     EncryptionType, Gmsa, GmsaCreate, GmsaExplain, GmsaList, GmsaName, GmsaReaders, GmsaSet, GmsaShow, GmsaSpn,
     GmsaSpnNames,
 };
+#[cfg(unix)]
 pub use guard::{
     Guard, GuardAdd, GuardExec, GuardFetch, GuardHook, GuardLeases, GuardPrepare, GuardRelease, GuardRun, GuardSource,
     GuardWays, HookCreate, HookEdit, HookMount, HookRelease,
 };
+pub use plugin::{Plugin, PluginWithdraw};
+#[cfg(unix)]
 pub use webhook::{Webhook, WebhookRun};
 
+#[cfg(windows)]
+const STORY: &str = "\
+A container names a gMSA in its credential spec; CCG asks a plugin for the account that may fetch its password, and the plugin asks the
+account provider on the node:
+
+  credential spec -> CCG -> plugin -> account provider -> impersonation account -> domain controller -> gMSA
+
+On the node, for the namespace with the impersonation account:    pando account-provider run --help
+The plugins, installed, upgraded and removed:                     pando plugin --help
+A credential spec, checked or shown:                              pando credspec --help
+
+On Linux, pando is all of this and a domain as well. Every flag may also stand in a TOML file under its command's name, used with --config.";
+
+#[cfg(unix)]
 const STORY: &str = "\
 See it all at work on this machine, without privileges:           pando demo
 A domain of your own, over LDAP, LDAPS and Kerberos:              pando domain provision --help, pando dc run --help
@@ -33,6 +62,7 @@ A container names a gMSA in its credential spec; the guard turns that into the g
 On the node, for the namespace with the impersonation account:    pando account-provider run --help
 A gMSA, its KDS root key, and who may retrieve its password:      pando kds --help, pando gmsa --help
 A credential spec, made from the directory or checked:            pando credspec --help
+The plugins on Windows nodes:                                     pando plugin --help
 The identity itself, as a credential cache:                       pando guard fetch --help
 A program, or every container of a host, with its identity:       pando guard exec --help, pando guard run --help
 Which link of the chain fails, and what to do about it:           pando doctor --help
@@ -73,17 +103,22 @@ pub enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    #[cfg(unix)]
     /// Show the whole chain of trust at work on this machine, link by link, then break links on purpose.
     Demo(Demo),
+    #[cfg(unix)]
     /// Create a domain.
     #[command(subcommand)]
     Domain(Domain),
+    #[cfg(unix)]
     /// Run a domain controller: LDAP, LDAPS and Kerberos.
     #[command(subcommand)]
     Dc(Dc),
+    #[cfg(unix)]
     /// Keep the KDS root keys, from which the passwords of gMSAs are derived.
     #[command(subcommand)]
     Kds(Kds),
+    #[cfg(unix)]
     /// Keep group managed service accounts, in any Active Directory domain.
     #[command(subcommand)]
     Gmsa(Gmsa),
@@ -93,22 +128,31 @@ pub enum Command {
     /// Hand an impersonation account's credentials to the plugin on this node, over mutual TLS.
     #[command(subcommand)]
     AccountProvider(AccountProvider),
+    /// Install the plugins of Windows' Container Credential Guard on this computer, and take them away.
+    #[command(subcommand)]
+    Plugin(Plugin),
+    #[cfg(unix)]
     /// Let only pods that may use a GMSACredentialSpec have its identity: the admission webhook of Kubernetes.
     #[command(subcommand)]
     Webhook(Webhook),
+    #[cfg(unix)]
     /// Say of each GMSACredentialSpec of a Kubernetes cluster how its chain of trust stands.
     #[command(subcommand)]
     Controller(Controller),
+    #[cfg(unix)]
     /// Turn a credential spec into the identity of a gMSA: the Container Credential Guard.
     #[command(subcommand)]
     Guard(Guard),
+    #[cfg(unix)]
     /// Follow the whole chain from this machine, and say which link fails and what to do.
     Doctor(Doctor),
+    #[cfg(unix)]
     /// Run an example application.
     #[command(subcommand)]
     Example(Example),
 }
 
+#[cfg(unix)]
 /// Where the demo keeps the impersonation account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum DemoPlugin {
@@ -118,6 +162,7 @@ pub enum DemoPlugin {
     Akv,
 }
 
+#[cfg(unix)]
 #[derive(Args, Debug)]
 pub struct Demo {
     /// End after the tour; the exit code is not zero if any link failed.
@@ -136,6 +181,7 @@ pub struct Demo {
     pub dir: Option<PathBuf>,
 }
 
+#[cfg(unix)]
 #[derive(Debug, Subcommand)]
 pub enum Domain {
     /// Create the first domain of a new forest in an empty folder.
@@ -146,6 +192,7 @@ pub enum Domain {
     VerifyBackup(DomainVerify),
 }
 
+#[cfg(unix)]
 #[derive(Args, Debug)]
 pub struct Provision {
     /// The folder that will hold the directory.
@@ -178,6 +225,7 @@ pub struct Provision {
     pub if_missing: bool,
 }
 
+#[cfg(unix)]
 #[derive(Args, Debug)]
 pub struct DomainRestore {
     /// A backup, or a folder of them, as `pando dc run --backup-dir` makes them: the newest.
@@ -191,6 +239,7 @@ pub struct DomainRestore {
     pub key_file: Option<PathBuf>,
 }
 
+#[cfg(unix)]
 #[derive(Args, Debug)]
 pub struct DomainVerify {
     /// A backup, or a folder of them: the newest.
@@ -207,12 +256,14 @@ pub struct DomainVerify {
     pub scratch: Option<PathBuf>,
 }
 
+#[cfg(unix)]
 #[derive(Debug, Subcommand)]
 pub enum Dc {
     /// Serve the directory in a folder until stopped.
     Run(DcRun),
 }
 
+#[cfg(unix)]
 #[derive(Args, Debug)]
 pub struct DcRun {
     /// The folder that `pando domain provision` filled.
@@ -256,6 +307,7 @@ pub struct DcRun {
     pub ready_file: Option<PathBuf>,
 }
 
+#[cfg(unix)]
 /// How a client command reaches a domain.
 #[derive(Args, Clone, Debug)]
 pub struct DomainAddress {
@@ -273,6 +325,7 @@ pub struct DomainAddress {
     pub dns: Vec<SocketAddr>,
 }
 
+#[cfg(unix)]
 /// The DNS servers that were named, or those of this machine.
 pub fn resolver(dns: &[SocketAddr]) -> client::dns::Resolver {
     match dns {
@@ -281,6 +334,7 @@ pub fn resolver(dns: &[SocketAddr]) -> client::dns::Resolver {
     }
 }
 
+#[cfg(unix)]
 /// Who asks the directory, and where it is.
 #[derive(Args, Clone, Debug)]
 pub struct Administrator {
@@ -298,6 +352,7 @@ pub struct Administrator {
     pub password_file: PathBuf,
 }
 
+#[cfg(unix)]
 #[derive(Debug, Subcommand)]
 pub enum Kds {
     /// Create a root key.
@@ -308,6 +363,7 @@ pub enum Kds {
     Retire(KdsRetire),
 }
 
+#[cfg(unix)]
 #[derive(Args, Debug)]
 pub struct KdsCreate {
     /// Effective at once, instead of in ten hours, by when it has reached every domain controller. For a forest with only one.
@@ -317,6 +373,7 @@ pub struct KdsCreate {
     pub administrator: Administrator,
 }
 
+#[cfg(unix)]
 #[derive(Args, Debug)]
 pub struct KdsList {
     /// Print JSON.
@@ -326,6 +383,7 @@ pub struct KdsList {
     pub administrator: Administrator,
 }
 
+#[cfg(unix)]
 #[derive(Args, Debug)]
 pub struct KdsRetire {
     /// Its name, as `pando kds list` shows it.
@@ -337,6 +395,9 @@ pub struct KdsRetire {
     #[command(flatten)]
     pub administrator: Administrator,
 }
+
+/// Where plugins look that know nothing else. With its drive on Windows: a path without one is on the drive that a program is started on.
+const HOST_DIR: &str = if cfg!(windows) { r"C:\var\lib\rancher\gmsa" } else { "/var/lib/rancher/gmsa" };
 
 #[derive(Debug, Subcommand)]
 pub enum AccountProvider {
@@ -382,7 +443,7 @@ pub struct ProviderRun {
     #[arg(long, value_name = "FILE", env = "KUBECONFIG")]
     pub kubeconfig: Option<PathBuf>,
     /// Where the plugin on this node looks for the port and its client certificate.
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/rancher/gmsa")]
+    #[arg(long, value_name = "DIR", default_value = HOST_DIR)]
     pub host_dir: PathBuf,
     /// Where the provider keeps its own certificate authority across restarts; not in --host-dir, where the plugin has no business
     /// with it. Without it, the authority's key is never written and each start makes a new one.
@@ -404,6 +465,7 @@ pub struct ProviderRun {
     pub ready_file: Option<PathBuf>,
 }
 
+#[cfg(unix)]
 #[derive(Args, Debug)]
 pub struct Doctor {
     /// The credential spec to follow to the gMSA's ticket. Nothing is written.
@@ -419,6 +481,7 @@ pub struct Doctor {
     pub json: bool,
 }
 
+#[cfg(unix)]
 #[derive(Debug, Subcommand)]
 pub enum Example {
     /// An internal service that shows and changes rate limits, and logs its users in against the directory.

@@ -5,10 +5,14 @@
 mod cli;
 mod commands;
 mod config;
+#[cfg(unix)]
 mod demo;
+#[cfg(unix)]
 mod doctor;
 mod logging;
+#[cfg(unix)]
 mod plugins;
+#[cfg(unix)]
 mod progress;
 mod terminal;
 

@@ -21,6 +21,7 @@ pub fn time(time: dtyp::FileTime) -> String {
 }
 
 /// Prints something about the work, not its answer.
+#[cfg(unix)]
 pub fn note(text: impl std::fmt::Display) {
     eprintln!("{text}");
 }

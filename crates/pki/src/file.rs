@@ -1,6 +1,6 @@
 //! Files that are there whole or not at all, with rights that are right from their first moment.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,26 +9,25 @@ use zeroize::Zeroizing;
 
 use crate::Error;
 
+#[cfg(unix)]
+#[path = "file/unix.rs"]
+mod system;
+#[cfg(windows)]
+#[path = "file/windows.rs"]
+mod system;
+
 /// The most that is read of a certificate or key.
 pub const LIMIT: u64 = 256 << 10;
 
-/// Who may read a file. Only its owner may write it.
+/// Who may read a file. Only its owner may write it; on Windows that is SYSTEM and administrators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readers {
     /// Its owner: mode 0600.
     Owner,
+    /// Its owner, and the account that CCG's plugins run as: on Linux the owner, 0600; on Windows `NetworkService`.
+    Plugins,
     /// Everybody: mode 0644.
     Everyone,
-}
-
-impl Readers {
-    #[cfg(unix)]
-    const fn mode(self) -> u32 {
-        match self {
-            Self::Owner => 0o600,
-            Self::Everyone => 0o644,
-        }
-    }
 }
 
 /// Puts `contents` in the place of `path`: readers see the old file or the new one, also when the machine stops in between.
@@ -42,7 +41,7 @@ pub fn write(path: &Path, contents: &[u8], readers: Readers) -> Result<(), Error
         // What is left is of no use to anyone; that it cannot be removed is not the error to report.
         let _ = fs::remove_file(&temporary);
     }
-    result.and_then(|()| sync_folder(path)).map_err(|source| Error::Write { path: path.to_owned(), source })
+    result.and_then(|()| system::sync_folder(path)).map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
 /// Makes a folder that only its owner enters (mode 0700), and closes it to others when it is there already.
@@ -50,12 +49,16 @@ pub fn write(path: &Path, contents: &[u8], readers: Readers) -> Result<(), Error
 /// # Errors
 /// [`Error::Write`], also when something else has the name.
 pub fn private_folder(path: &Path) -> Result<(), Error> {
+    folder(path, Readers::Owner)
+}
+
+/// Makes a folder that only its owner and these enter, and closes it to others when it is there already.
+///
+/// # Errors
+/// [`Error::Write`], also when something else has the name.
+pub fn folder(path: &Path, readers: Readers) -> Result<(), Error> {
     let failed = |source| Error::Write { path: path.to_owned(), source };
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(failed)?;
+    system::make_folder(path, readers).map_err(failed)?;
     // A link would lead the rights, and all that is written later, to another's folder.
     let metadata = fs::symlink_metadata(path).map_err(failed)?;
     if !metadata.is_dir() {
@@ -64,14 +67,7 @@ pub fn private_folder(path: &Path) -> Result<(), Error> {
             "it is no folder but something else of that name",
         )));
     }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        if metadata.permissions().mode() & 0o777 != 0o700 {
-            fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(failed)?;
-        }
-    }
-    Ok(())
+    system::close_folder(path, &metadata, readers).map_err(failed)
 }
 
 /// Reads a file of at most [`LIMIT`] bytes into memory that is wiped afterwards.
@@ -97,24 +93,12 @@ pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
 /// # Errors
 /// The system's. What has nothing to say reads as empty, or as an error.
 pub fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-    options.open(path)
+    system::open(path)
 }
 
 fn write_new(path: &Path, contents: &[u8], readers: Readers) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, readers.mode());
-    #[cfg(not(unix))]
-    let _ = readers;
-    let mut file = options.open(path)?;
+    let mut file = system::create(path, readers)?;
     file.write_all(contents)?;
-    #[cfg(unix)]
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(readers.mode()))?;
     file.sync_all()
 }
 
@@ -125,19 +109,6 @@ fn beside(path: &Path) -> PathBuf {
     name.push(path.file_name().unwrap_or_default());
     name.push(format!(".{}.{}.new", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
     path.with_file_name(name)
-}
-
-#[cfg(unix)]
-fn sync_folder(path: &Path) -> io::Result<()> {
-    match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        Some(parent) => File::open(parent)?.sync_all(),
-        None => File::open(".")?.sync_all(),
-    }
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]

@@ -63,7 +63,15 @@ impl Identity {
     /// # Errors
     /// [`Error::Write`].
     pub fn store(&self, chain: &Path, key: &Path) -> Result<(), Error> {
-        file::write(key, self.key_pem.as_bytes(), Readers::Owner)?;
+        self.store_for(chain, key, Readers::Owner)
+    }
+
+    /// The same, with a key that these may read.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn store_for(&self, chain: &Path, key: &Path, readers: Readers) -> Result<(), Error> {
+        file::write(key, self.key_pem.as_bytes(), readers)?;
         file::write(chain, self.chain_pem.as_bytes(), Readers::Everyone)
     }
 

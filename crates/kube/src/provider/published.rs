@@ -1,8 +1,8 @@
 //! What the plugin on the node finds: `<host_dir>/<namespace>/{port.txt, ssl/{ca,server,client}/…}`, and the same in
 //! `<host_dir>/<namespace>/releases/<secret>` for a provider of one Secret.
 //!
-//! Only the owner enters the folders. The authority's key is never among the files, nor is the server's. Today's plugin reads the client's
-//! certificate and key from `ssl/client/tls.pfx`, which is there in legacy mode only.
+//! Only the owner enters the folders, and on Windows the account that plugins run as. The authority's key is never among the files, nor is
+//! the server's. Today's plugin reads the client's certificate and key from `ssl/client/tls.pfx`, which is there in legacy mode only.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write};
@@ -32,7 +32,7 @@ impl Published {
         legacy: bool,
     ) -> Result<Self, Error> {
         if !host_dir.is_dir() {
-            fs::create_dir_all(host_dir).map_err(|source| pki::Error::Write { path: host_dir.to_owned(), source })?;
+            file::folder(host_dir, Readers::Everyone)?;
         }
         let mut folder = host_dir.join(namespace.as_str());
         if let Some(secret) = secret {
@@ -42,7 +42,7 @@ impl Published {
             folder = folder.join("releases").join(secret.as_str());
         }
         for part in ["", "ssl", "ssl/ca", "ssl/server", "ssl/client"] {
-            file::private_folder(&folder.join(part))?;
+            file::folder(&folder.join(part), Readers::Plugins)?;
         }
         Ok(Self { folder, legacy, claim: None })
     }
@@ -102,7 +102,7 @@ impl Published {
         }
         file::write(&self.ssl("ca", "tls.crt"), ca, Readers::Everyone)?;
         file::write(&self.ssl("server", "tls.crt"), server.chain_pem().as_bytes(), Readers::Everyone)?;
-        client.store(&self.ssl("client", "tls.crt"), &self.ssl("client", "tls.key"))?;
+        client.store_for(&self.ssl("client", "tls.crt"), &self.ssl("client", "tls.key"), Readers::Plugins)?;
         self.write_pfx(client)
     }
 
@@ -110,7 +110,7 @@ impl Published {
     fn write_pfx(&self, client: &Identity) -> Result<(), Error> {
         let path = self.ssl("client", "tls.pfx");
         if self.legacy {
-            return Ok(file::write(&path, &client.pkcs12_without_password()?, Readers::Owner)?);
+            return Ok(file::write(&path, &client.pkcs12_without_password()?, Readers::Plugins)?);
         }
         match fs::remove_file(&path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
@@ -148,7 +148,7 @@ impl Published {
 /// A folder above a release's, where other releases have theirs. In a container that sees its own release's alone it is part of the container,
 /// which cannot be written: there is nothing to close then.
 fn shared_folder(path: &Path) -> Result<(), Error> {
-    match file::private_folder(path) {
+    match file::folder(path, Readers::Plugins) {
         Err(pki::Error::Write { source, .. }) if source.kind() == ErrorKind::ReadOnlyFilesystem && path.is_dir() => {
             Ok(())
         }

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+#[cfg(unix)]
 use super::Administrator;
 
 #[derive(Debug, Subcommand)]
 pub enum Credspec {
     /// Write the credential spec of a gMSA from what the directory knows.
+    #[cfg(unix)]
     New(CredspecNew),
     /// Check a credential spec and say what is wrong with it.
     Check(CredspecCheck),
@@ -29,6 +31,7 @@ pub enum CredspecForm {
     Kubernetes,
 }
 
+#[cfg(unix)]
 #[derive(Args, Debug)]
 pub struct CredspecNew {
     /// The gMSA, without the `$`. The first is the container's default; repeat for more.

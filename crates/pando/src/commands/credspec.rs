@@ -3,20 +3,29 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+#[cfg(unix)]
 use ccg::domain_facts;
+#[cfg(unix)]
 use client::ldap::Search;
 use comfy_table::{ContentArrangement, Table, presets};
-use credspec::{
-    AccountName, CredentialSpec, DnsName, Document, Form, HostAccountConfig, KnownPlugin, NetBiosName, PluginInput,
-};
+use credspec::{AccountName, CredentialSpec, Document, Form, KnownPlugin};
+#[cfg(unix)]
+use credspec::{DnsName, HostAccountConfig, NetBiosName, PluginInput};
+#[cfg(unix)]
 use dtyp::Guid;
 use serde_json::json;
 
 use super::Failed;
+#[cfg(unix)]
 use super::administrator::Administration;
-use crate::cli::{CredspecCheck, CredspecConvert, CredspecForm, CredspecNew, CredspecShow};
-use crate::{progress, terminal};
+#[cfg(unix)]
+use crate::cli::CredspecNew;
+use crate::cli::{CredspecCheck, CredspecConvert, CredspecForm, CredspecShow};
+#[cfg(unix)]
+use crate::progress;
+use crate::terminal;
 
+#[cfg(unix)]
 pub async fn new(args: CredspecNew) -> Result<ExitCode, Failed> {
     let accounts: Vec<AccountName> = args.account.iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
     let also = args.also.iter().map(|text| foreign(text)).collect::<Result<Vec<_>, _>>()?;
@@ -40,6 +49,7 @@ pub async fn new(args: CredspecNew) -> Result<ExitCode, Failed> {
     Ok(ExitCode::SUCCESS)
 }
 
+#[cfg(unix)]
 /// A spec may be written before its account is made, but more often its name is mistyped.
 async fn is_there(administration: &mut Administration, account: &AccountName) -> Result<bool, Failed> {
     let name = Search::escape(account.sam_account_name().as_bytes());
@@ -48,6 +58,7 @@ async fn is_there(administration: &mut Administration, account: &AccountName) ->
     Ok(!administration.connection.search(&search).await?.is_empty())
 }
 
+#[cfg(unix)]
 /// The plugin by its name or its class, told something that it understands, as far as that is known.
 fn host(plugin: &str, input: &str) -> Result<HostAccountConfig, Failed> {
     let names = || KnownPlugin::ALL.map(KnownPlugin::name).join(", ");
@@ -59,6 +70,7 @@ fn host(plugin: &str, input: &str) -> Result<HostAccountConfig, Failed> {
     Ok(HostAccountConfig::new(clsid, input))
 }
 
+#[cfg(unix)]
 /// `webapp02@fabrikam.com/FABRIKAM`: an account of another domain, by that domain's two names.
 fn foreign(text: &str) -> Result<(AccountName, DnsName, NetBiosName), Failed> {
     let parts = text.split_once('@').and_then(|(name, domain)| Some((name, domain.split_once('/')?)));
