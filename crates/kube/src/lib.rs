@@ -21,6 +21,7 @@ mod pods;
 mod provider;
 mod rotation;
 mod secret;
+#[cfg(unix)]
 pub mod status;
 pub mod webhook;
 mod withdrawal;
