@@ -45,7 +45,7 @@ fn it_is_clean_and_renders_with_every_switch() {
         assert_eq!(finished.code, Some(0), "{switch}: {finished}");
         finished.says(said);
     }
-    rendered(cluster, "uninstall.enabled=false").never_says("withdraw").never_says("kind: Role");
+    rendered(cluster, "uninstall.enabled=false").never_says("kind: Job").never_says("kind: Role");
     for (wrong, word) in [
         ("plugins={}", "plugins"),
         ("plugins={ecs}", "plugins"),

@@ -16,10 +16,16 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
 {{- define "installer.which" -}}
-{{- range .Values.plugins }}
-- --plugin={{ . }}
+{{- range $at, $plugin := .Values.plugins }}
+{{- if $at }}{{ "\n" }}{{ end -}}
+- --plugin={{ $plugin }}
 {{- end }}
 {{- with .Values.dir }}
 - {{ printf "--dir=%s" . | quote }}
 {{- end }}
+{{- end -}}
+
+{{- define "installer.hook" -}}
+helm.sh/hook: pre-delete
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end -}}
