@@ -33,7 +33,7 @@ pub(crate) enum Failure {
 }
 
 /// Asks servers whose certificates come from `roots`.
-pub(crate) fn https(roots: &Roots) -> Result<Agent, pki::Error> {
+fn https(roots: &Roots) -> Result<Agent, pki::Error> {
     // The HTTP library builds the same configuration, and would panic on a bad one.
     pki::client_config(roots, None)?;
     let roots: Vec<_> = roots.certificates().iter().map(|der| Certificate::from_der(der).to_owned()).collect();
@@ -44,9 +44,19 @@ pub(crate) fn https(roots: &Roots) -> Result<Agent, pki::Error> {
     Ok(agent(Some(tls)))
 }
 
+/// Asks servers whose certificates come from `roots`; without any, those that this computer trusts.
+pub(crate) fn https_trusting(roots: Option<&Roots>) -> Result<Agent, pki::Error> {
+    roots.map_or_else(https_as_this_computer_trusts, https)
+}
+
+/// Whose certificates [`https_trusting`] takes, in words.
+pub(crate) const fn trusted(roots: Option<&Roots>) -> &'static str {
+    if roots.is_some() { "the operator named for it" } else { "this computer trusts" }
+}
+
 /// Asks servers whose certificates this computer trusts.
 #[cfg(not(windows))]
-pub(crate) fn https_as_this_computer_trusts() -> Result<Agent, pki::Error> {
+fn https_as_this_computer_trusts() -> Result<Agent, pki::Error> {
     https(&Roots::system()?)
 }
 
@@ -54,7 +64,7 @@ pub(crate) fn https_as_this_computer_trusts() -> Result<Agent, pki::Error> {
 /// its is met for the first time, so Windows itself is asked about the certificate.
 #[cfg(windows)]
 #[allow(clippy::unnecessary_wraps, reason = "other systems have a list, which may be missing")]
-pub(crate) fn https_as_this_computer_trusts() -> Result<Agent, pki::Error> {
+fn https_as_this_computer_trusts() -> Result<Agent, pki::Error> {
     let tls = TlsConfig::builder()
         .root_certs(RootCerts::PlatformVerifier)
         .unversioned_rustls_crypto_provider(pki::provider())

@@ -24,6 +24,7 @@ mod account_object;
 mod akv;
 mod aws;
 mod body;
+mod declared;
 mod error;
 #[cfg(target_os = "linux")]
 mod file;

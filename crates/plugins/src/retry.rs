@@ -3,6 +3,8 @@
 //! The waits are those of Microsoft's guidance for Key Vault ("throttling guidance": 1, 2, 4, 8, 16 seconds) and for the metadata service's tokens ("retry
 //! guidance": 404, 410, 429 and 5xx).
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::http::{Failure, Reply};
@@ -25,6 +27,56 @@ pub(crate) struct Asked {
     pub(crate) outcome: Result<Reply, Failure>,
     pub(crate) tries: usize,
 }
+
+/// How long a whole call may take, and how the waits between its tries pass.
+#[derive(Clone)]
+pub(crate) struct Patience {
+    pub(crate) timeout: Duration,
+    pub(crate) pause: Arc<dyn Fn(Duration) + Send + Sync>,
+}
+
+impl Patience {
+    pub(crate) fn of_seconds(seconds: u64) -> Self {
+        Self { timeout: Duration::from_secs(seconds), pause: Arc::new(std::thread::sleep) }
+    }
+
+    /// For one call.
+    pub(crate) fn budget(&self) -> Budget<'_> {
+        Budget::new(self.timeout, &*self.pause)
+    }
+
+    pub(crate) fn seconds(&self) -> u64 {
+        self.timeout.as_secs()
+    }
+}
+
+impl fmt::Debug for Patience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.timeout.fmt(f)
+    }
+}
+
+/// What can be set of a plugin's `patience`.
+macro_rules! patient {
+    ($plugin:ty) => {
+        impl $plugin {
+            /// With this much time for a whole call, its waits between tries included.
+            #[must_use]
+            pub fn with_timeout(mut self, timeout: std::time::Duration) -> Self {
+                self.patience.timeout = timeout;
+                self
+            }
+
+            /// With another way to wait between tries, which tests need.
+            #[must_use]
+            pub fn with_pause(mut self, pause: impl Fn(std::time::Duration) + Send + Sync + 'static) -> Self {
+                self.patience.pause = std::sync::Arc::new(pause);
+                self
+            }
+        }
+    };
+}
+pub(crate) use patient;
 
 /// The time that a whole call has left.
 pub(crate) struct Budget<'a> {

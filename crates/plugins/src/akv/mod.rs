@@ -10,27 +10,25 @@ mod secret_text;
 mod token;
 mod vaults;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use credspec::{AKV_CLSID, AkvInput, SecretUri};
+use credspec::{AKV_CLSID, AkvInput};
 use dtyp::Guid;
 
-use crate::retry::Budget;
-use crate::{Hop, PasswordCredentials, Plugin, PluginError, http};
+use crate::retry::{Patience, patient};
+use crate::{Hop, PasswordCredentials, Plugin, PluginError, declared, http};
 
 pub use error::AkvError;
 pub use secret_text::BadSecret;
 pub use vaults::{AkvSettingsError, TrustedVault};
 
 /// The plugin of Azure Key Vault.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Akv {
     service: String,
     vaults: Vec<TrustedVault>,
-    timeout: Duration,
-    pause: Arc<dyn Fn(Duration) + Send + Sync>,
+    patience: Patience,
 }
+
+patient!(Akv);
 
 impl Akv {
     /// Where every machine of Azure finds its metadata service.
@@ -39,12 +37,7 @@ impl Akv {
     /// The plugin for machines of Azure's clouds, with less time for a call than a guard gives a plugin.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            service: Self::METADATA_SERVICE.to_owned(),
-            vaults: Vec::new(),
-            timeout: Duration::from_secs(25),
-            pause: Arc::new(std::thread::sleep),
-        }
+        Self { service: Self::METADATA_SERVICE.to_owned(), vaults: Vec::new(), patience: Patience::of_seconds(25) }
     }
 
     /// With the instance metadata service at another address: `http://host` or `http://host:port`.
@@ -52,11 +45,7 @@ impl Akv {
     /// # Errors
     /// [`AkvSettingsError::MetadataService`].
     pub fn with_metadata_service(mut self, url: &str) -> Result<Self, AkvSettingsError> {
-        let bad = || AkvSettingsError::MetadataService(url.chars().take(200).collect());
-        // The rules for hosts are those of a credential spec.
-        let authority = url.strip_prefix("http://").ok_or_else(bad)?;
-        format!("https://{authority}/secrets/x").parse::<SecretUri>().map_err(|_| bad())?;
-        self.service = url.to_owned();
+        self.service = declared::metadata_service(url).map_err(AkvSettingsError::MetadataService)?;
         Ok(self)
     }
 
@@ -66,32 +55,11 @@ impl Akv {
         self.vaults.push(vault);
         self
     }
-
-    /// With this much time for a whole call, its waits between tries included.
-    #[must_use]
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// With another way to wait between tries, which tests need.
-    #[must_use]
-    pub fn with_pause(mut self, pause: impl Fn(Duration) + Send + Sync + 'static) -> Self {
-        self.pause = Arc::new(pause);
-        self
-    }
 }
 
 impl Default for Akv {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl std::fmt::Debug for Akv {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { service, vaults, timeout, pause: _ } = self;
-        f.debug_struct("Akv").field("service", service).field("vaults", vaults).field("timeout", timeout).finish()
     }
 }
 
@@ -115,13 +83,9 @@ impl Akv {
         let vault = input.secret.authority();
         let trust = vaults::find(&self.vaults, &input.secret)
             .map_err(|known| AkvError::UnknownVault { host: vault.clone(), known })?;
-        let unchecked = |source| AkvError::Roots { vault: vault.clone(), source };
-        let agent = match trust.roots {
-            Some(roots) => http::https(roots),
-            None => http::https_as_this_computer_trusts(),
-        };
-        let agent = agent.map_err(unchecked)?;
-        let (mut budget, seconds) = (Budget::new(self.timeout, &*self.pause), self.timeout.as_secs());
+        let agent = http::https_trusting(trust.roots);
+        let agent = agent.map_err(|source| AkvError::Roots { vault: vault.clone(), source })?;
+        let (mut budget, seconds) = (self.patience.budget(), self.patience.seconds());
         let token = token::fetch(&self.service, input, &trust.audience, &mut budget, seconds)?;
         let secret = secret::fetch(&agent, input, &token, &mut budget, seconds)?;
         let account = secret_text::parse(&secret.value).map_err(|what| AkvError::BadSecret {
@@ -130,7 +94,7 @@ impl Akv {
             what,
         })?;
         let version = secret.version.map_or_else(String::new, |version| format!(" (version {version})"));
-        let by = if trust.roots.is_some() { "the operator named for it" } else { "this computer trusts" };
+        let by = http::trusted(trust.roots);
         Ok(PasswordCredentials {
             domain: account.domain,
             username: account.username,
@@ -144,30 +108,5 @@ impl Akv {
                 authorised_by: format!("the vault lets managed identity {} get that secret", input.object_id),
             },
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_metadata_service_is_a_host_and_a_port() {
-        for url in ["http://169.254.169.254", "http://localhost:8080", "http://imds.example"] {
-            assert!(Akv::new().with_metadata_service(url).is_ok(), "{url}");
-        }
-        for url in [
-            "",
-            "169.254.169.254",
-            "https://x",
-            "http://",
-            "http://x/",
-            "http://x?y",
-            "http://u@x",
-            "http://x/a",
-            "http://x:0",
-        ] {
-            assert!(Akv::new().with_metadata_service(url).is_err(), "{url}");
-        }
     }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use credspec::SecretUri;
 use pki::Roots;
 
+use crate::declared::{self, shown};
+
 /// The clouds of Azure that anybody can be a customer of, and the name under which each has its vaults. Further ones are configured.
 const CLOUDS: [&str; 3] = ["vault.azure.net", "vault.azure.cn", "vault.usgovcloudapi.net"];
 
@@ -47,7 +49,7 @@ impl TrustedVault {
         let bad = || AkvSettingsError::Host(shown(host));
         let (any_name_under_it, name) = host.strip_prefix("*.").map_or((false, host), |name| (true, name));
         // A credential spec's rules for hosts are the rules here too.
-        let uri: SecretUri = format!("https://{name}/secrets/x").parse().map_err(|_| bad())?;
+        let uri = declared::host(name).ok_or_else(bad)?;
         // `*.com` would be everybody.
         if any_name_under_it && uri.host().split('.').count() < 3 {
             return Err(bad());
@@ -93,10 +95,6 @@ impl fmt::Display for TrustedVault {
         write!(f, "{stars}{}", self.host)?;
         if port == 443 { Ok(()) } else { write!(f, ":{port}") }
     }
-}
-
-fn shown(text: &str) -> String {
-    text.chars().take(200).collect()
 }
 
 /// Whom a token for a vault is asked for, and whose certificate the vault must have.

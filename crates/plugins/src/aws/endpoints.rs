@@ -4,10 +4,10 @@
 
 use std::fmt;
 
-use credspec::SecretUri;
+use credspec::aws::{Partition, Region};
 use pki::Roots;
 
-use credspec::aws::{Partition, Region};
+use crate::declared::{self, shown};
 
 /// The services that are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,9 +75,7 @@ impl AwsEndpoint {
     pub fn new(service: &str, region: &str, host: &str) -> Result<Self, AwsSettingsError> {
         let named = AwsService::named(service).ok_or_else(|| AwsSettingsError::Service(shown(service)))?;
         let region = region.parse().map_err(|_| AwsSettingsError::Region(shown(region)))?;
-        // A credential spec's rules for hosts are the rules here too.
-        let uri: SecretUri =
-            format!("https://{host}/secrets/x").parse().map_err(|_| AwsSettingsError::Host(shown(host)))?;
+        let uri = declared::host(host).ok_or_else(|| AwsSettingsError::Host(shown(host)))?;
         let host = Host { name: uri.host().to_owned(), port: uri.port() };
         Ok(Self { service: named, region, host, roots: None })
     }
@@ -122,10 +120,6 @@ pub(super) fn find<'a>(declared: &'a [AwsEndpoint], service: AwsService, region:
             Endpoint { host: Host { name: format!("{}.{region}.{suffix}", service.name()), port: 443 }, roots: None }
         }
     }
-}
-
-pub(super) fn shown(text: &str) -> String {
-    text.chars().take(200).collect()
 }
 
 #[cfg(test)]

@@ -12,14 +12,13 @@ mod requests;
 mod signature;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use credspec::aws::{Place, Region, SecretArn, SpecArn};
-use credspec::{AWS_CLSID, AwsInput, ECS_CLSID, SecretUri};
+use credspec::{AWS_CLSID, AwsInput, ECS_CLSID};
 use dtyp::{Clock, Guid, SystemClock};
 
-use crate::retry::Budget;
-use crate::{Hop, PasswordCredentials, Plugin, PluginError};
+use crate::retry::{Patience, patient};
+use crate::{Hop, PasswordCredentials, Plugin, PluginError, declared};
 
 pub use endpoints::{AwsEndpoint, AwsService, AwsSettingsError};
 pub use error::AwsError;
@@ -37,10 +36,11 @@ pub struct Aws {
     source: KeySource,
     metadata: String,
     endpoints: Vec<AwsEndpoint>,
-    timeout: Duration,
-    pause: Arc<dyn Fn(Duration) + Send + Sync>,
+    patience: Patience,
     clock: Arc<dyn Clock>,
 }
+
+patient!(Aws);
 
 impl Aws {
     /// Where every instance of EC2 finds its metadata service.
@@ -54,8 +54,7 @@ impl Aws {
             source,
             metadata: Self::METADATA_SERVICE.to_owned(),
             endpoints: Vec::new(),
-            timeout: Duration::from_secs(25),
-            pause: Arc::new(std::thread::sleep),
+            patience: Patience::of_seconds(25),
             clock: Arc::new(SystemClock),
         }
     }
@@ -79,11 +78,7 @@ impl Aws {
     /// # Errors
     /// [`AwsSettingsError::MetadataService`].
     pub fn with_metadata_service(mut self, url: &str) -> Result<Self, AwsSettingsError> {
-        let bad = || AwsSettingsError::MetadataService(endpoints::shown(url));
-        let authority = url.strip_prefix("http://").ok_or_else(bad)?;
-        // The rules for hosts are those of a credential spec.
-        format!("https://{authority}/secrets/x").parse::<SecretUri>().map_err(|_| bad())?;
-        self.metadata = url.to_owned();
+        self.metadata = declared::metadata_service(url).map_err(AwsSettingsError::MetadataService)?;
         Ok(self)
     }
 
@@ -91,20 +86,6 @@ impl Aws {
     #[must_use]
     pub fn with_endpoint(mut self, endpoint: AwsEndpoint) -> Self {
         self.endpoints.push(endpoint);
-        self
-    }
-
-    /// With this much time for a whole call, its waits between tries included.
-    #[must_use]
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// With another way to wait between tries, which tests need.
-    #[must_use]
-    pub fn with_pause(mut self, pause: impl Fn(Duration) + Send + Sync + 'static) -> Self {
-        self.pause = Arc::new(pause);
         self
     }
 
@@ -120,7 +101,7 @@ impl Aws {
     /// # Errors
     /// See [`AwsError`].
     pub fn credential_spec(&self, arn: &SpecArn, region: &Region) -> Result<String, AwsError> {
-        let mut budget = Budget::new(self.timeout, &*self.pause);
+        let mut budget = self.patience.budget();
         let question = match arn.place() {
             Place::Parameter { region } => Question::parameter(arn, region),
             Place::Object { partition, bucket, key } => {
@@ -145,7 +126,7 @@ impl Aws {
     }
 
     fn account(&self, secret: &SecretArn) -> Result<PasswordCredentials, AwsError> {
-        let mut budget = Budget::new(self.timeout, &*self.pause);
+        let mut budget = self.patience.budget();
         let Asked { body, endpoint, key } = self.ask(&Question::secret(secret), &mut budget)?;
         let text = answers::secret(&body, secret)
             .map_err(|what| AwsError::BadAnswer { endpoint: endpoint.clone(), what: what.to_owned() })?;
@@ -169,13 +150,13 @@ impl Aws {
 
 impl std::fmt::Debug for Aws {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { clsid, source, metadata, endpoints, timeout, .. } = self;
+        let Self { clsid, source, metadata, endpoints, patience, clock: _ } = self;
         f.debug_struct("Aws")
             .field("clsid", clsid)
             .field("source", source)
             .field("metadata", metadata)
             .field("endpoints", endpoints)
-            .field("timeout", timeout)
+            .field("patience", patience)
             .finish()
     }
 }

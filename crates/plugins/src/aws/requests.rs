@@ -11,7 +11,6 @@ use super::{Aws, AwsError, answers};
 use crate::http::{self, Failure, Header, Reply, secret_header};
 use crate::retry::{Budget, Policy};
 use credspec::aws::{Region, SecretArn, SpecArn};
-use pki::Roots;
 
 /// What passes by itself; a name may not resolve yet while a machine starts.
 const POLICY: Policy = Policy { statuses: |status| matches!(status, 408 | 429 | 500..=599), unanswered: 5 };
@@ -63,13 +62,10 @@ pub(super) struct Asked {
 
 impl Aws {
     pub(super) fn ask(&self, question: &Question<'_>, budget: &mut Budget<'_>) -> Result<Asked, AwsError> {
-        let seconds = self.timeout.as_secs();
+        let seconds = self.patience.seconds();
         let found = endpoints::find(&self.endpoints, question.service, question.region);
         let endpoint = found.host.to_string();
-        let agent = match found.roots {
-            Some(roots) => http::https(roots),
-            None => Roots::system().and_then(|roots| http::https(&roots)),
-        };
+        let agent = http::https_trusting(found.roots);
         let agent = agent.map_err(|source| AwsError::Roots { endpoint: endpoint.clone(), source })?;
         let keys = self.source.keys(&self.metadata, budget, seconds)?;
         let url = format!("https://{endpoint}{}", question.path);

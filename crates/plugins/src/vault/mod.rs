@@ -9,9 +9,6 @@ mod error;
 mod read;
 mod settings;
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use credspec::{StorePath, VAULT_CLSID, VaultInput};
 use dtyp::Guid;
 use pki::Roots;
@@ -19,7 +16,7 @@ use secrecy::SecretString;
 use ureq::Agent;
 
 use crate::http::{self, Header};
-use crate::retry::Budget;
+use crate::retry::{Budget, Patience, patient};
 use crate::{Hop, PasswordCredentials, Plugin, PluginError};
 
 pub use auth::VaultAuth;
@@ -36,9 +33,10 @@ pub struct Vault {
     namespace: Option<StorePath>,
     mounts: Vec<StorePath>,
     roots: Option<Roots>,
-    timeout: Duration,
-    pause: Arc<dyn Fn(Duration) + Send + Sync>,
+    patience: Patience,
 }
+
+patient!(Vault);
 
 impl Vault {
     /// The server at `https://host` or `https://host:port`, which may be asked for what is in its engine `secret`.
@@ -54,8 +52,7 @@ impl Vault {
             namespace: None,
             mounts: vec![settings::path("secret")?],
             roots: None,
-            timeout: Duration::from_secs(20),
-            pause: Arc::new(std::thread::sleep),
+            patience: Patience::of_seconds(20),
         })
     }
 
@@ -91,43 +88,26 @@ impl Vault {
         self
     }
 
-    /// With this much time for a whole call, its waits between tries included.
-    #[must_use]
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// With another way to wait between tries, which tests need.
-    #[must_use]
-    pub fn with_pause(mut self, pause: impl Fn(Duration) + Send + Sync + 'static) -> Self {
-        self.pause = Arc::new(pause);
-        self
-    }
-
     fn ask(&self, input: &VaultInput) -> Result<PasswordCredentials, VaultError> {
         if !self.mounts.contains(&input.mount) {
             let known = self.mounts.iter().map(StorePath::as_str).collect::<Vec<_>>().join(", ");
             return Err(VaultError::UnknownMount { mount: input.mount.to_string(), known });
         }
         let unchecked = |source| VaultError::Roots { server: self.server.clone(), source };
-        let agent = match &self.roots {
-            Some(roots) => http::https(roots),
-            None => Roots::system().and_then(|roots| http::https(&roots)),
-        };
+        let roots = self.roots.as_ref();
         let mut call = Call {
-            agent: agent.map_err(unchecked)?,
+            agent: http::https_trusting(roots).map_err(unchecked)?,
             server: &self.server,
             headers: settings::headers(self.namespace.as_ref()),
-            budget: Budget::new(self.timeout, &*self.pause),
-            seconds: self.timeout.as_secs(),
+            budget: self.patience.budget(),
+            seconds: self.patience.seconds(),
         };
         let token = auth::token(&mut call, &self.auth)?;
         let read = read::fetch(&mut call, &token, input);
         // Of no use to anybody from here on, whatever came of it.
         auth::give_back(&mut call, &self.auth, &token);
         let answers::Read { account, version } = read?;
-        let by = if self.roots.is_some() { "the operator named for it" } else { "this computer trusts" };
+        let by = http::trusted(roots);
         Ok(PasswordCredentials {
             domain: account.domain,
             username: account.username,
@@ -167,7 +147,7 @@ impl Call<'_> {
 
 impl std::fmt::Debug for Vault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { name, clsid, server, auth, namespace, mounts, roots: _, timeout, pause: _ } = self;
+        let Self { name, clsid, server, auth, namespace, mounts, roots: _, patience } = self;
         f.debug_struct("Vault")
             .field("name", name)
             .field("clsid", clsid)
@@ -175,7 +155,7 @@ impl std::fmt::Debug for Vault {
             .field("auth", auth)
             .field("namespace", namespace)
             .field("mounts", mounts)
-            .field("timeout", timeout)
+            .field("patience", patience)
             .finish()
     }
 }

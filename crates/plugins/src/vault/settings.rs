@@ -1,8 +1,9 @@
 //! What the operator says about a server, checked once.
 
-use credspec::{SecretUri, StorePath};
+use credspec::StorePath;
 use ureq::http::HeaderValue;
 
+use crate::declared::{self, shown};
 use crate::http::Header;
 
 /// Why a setting of the Vault plugin is not usable.
@@ -21,15 +22,14 @@ pub enum VaultSettingsError {
 
 /// The host and port of an address. The rules for hosts are those of a credential spec.
 pub(super) fn server(address: &str) -> Result<String, VaultSettingsError> {
-    let bad = || VaultSettingsError::Address(address.chars().take(200).collect());
+    let bad = || VaultSettingsError::Address(shown(address));
     let authority = address.strip_prefix("https://").ok_or_else(bad)?;
     let authority = authority.strip_suffix('/').unwrap_or(authority);
-    let uri: SecretUri = format!("https://{authority}/secrets/x").parse().map_err(|_| bad())?;
-    Ok(uri.authority())
+    declared::host(authority).map(|host| host.authority()).ok_or_else(bad)
 }
 
 pub(super) fn path(text: &str) -> Result<StorePath, VaultSettingsError> {
-    text.parse().map_err(|_| VaultSettingsError::Path(text.chars().take(200).collect()))
+    text.parse().map_err(|_| VaultSettingsError::Path(shown(text)))
 }
 
 /// What every request has. The first shows an agent in between that this is no forged request.
