@@ -59,6 +59,18 @@ fn the_tour_with_a_key_vault_is_the_same_and_calls_what_stands_for_azure_emulate
 }
 
 #[test]
+fn who_has_heard_enough_ends_the_demo_and_is_told_of_no_fault() {
+    let folder = TempDir::new().expect("a temporary folder can be made");
+    let script = "set -o pipefail; \"$0\" demo --plugin akv | head -n 2; \"$0\" demo --help | head -n 1";
+    // It would serve on for ever, for nobody.
+    let tool = Tool::new("bash").env("TMPDIR", folder.path()).args(["-c", script]).arg(pando());
+    let finished = tool.within("timeout", &["300"]).ok();
+    finished.says("1. A domain").never_says("panicked");
+    let left = std::fs::read_dir(folder.path()).expect("the folder is there").count();
+    assert_eq!(left, 0, "the demo leaves nothing behind");
+}
+
+#[test]
 fn a_folder_that_is_not_empty_is_left_alone() {
     let folder = TempDir::new().expect("a temporary folder can be made");
     std::fs::write(folder.path().join("mine"), "").expect("a file can be written");

@@ -1,11 +1,25 @@
 //! The one place that writes to the terminal.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
+//!
+//! Who has closed a stream, as `head` does when it has seen enough, is told no more, and the work goes on: what it began must end in order.
 
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::{error::Error, process::ExitCode};
+
+/// Whether writing an answer has failed, so that nobody hears what else is said.
+static UNHEARD: AtomicBool = AtomicBool::new(false);
 
 /// Prints an answer.
 pub fn say(text: impl std::fmt::Display) {
-    println!("{text}");
+    if writeln!(io::stdout(), "{text}").is_err() {
+        UNHEARD.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether somebody has read all that was said so far, as far as is known.
+#[cfg(unix)]
+pub fn is_heard() -> bool {
+    !UNHEARD.load(Ordering::Relaxed)
 }
 
 /// Prints a table; what fills its lines up is of no use to anybody.
@@ -23,12 +37,12 @@ pub fn time(time: dtyp::FileTime) -> String {
 /// Prints something about the work, not its answer.
 #[cfg(unix)]
 pub fn note(text: impl std::fmt::Display) {
-    eprintln!("{text}");
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Prints an error that happened while `doing`, and its causes.
 pub fn fail(doing: &str, error: &dyn Error) -> ExitCode {
-    eprintln!("pando: {doing}: {}", chain(error));
+    let _ = writeln!(io::stderr(), "pando: {doing}: {}", chain(error));
     ExitCode::FAILURE
 }
 

@@ -69,7 +69,10 @@ pub async fn run(args: Demo) -> Result<ExitCode, Failed> {
         if !as_json {
             invitation::invite(&stage)?;
         }
-        stopped().await;
+        // Who has left during the tour, as `head` does, knows nothing of what would go on serving.
+        if terminal::is_heard() {
+            stopped().await;
+        }
     }
     Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
