@@ -107,7 +107,7 @@ fn plugins_are_withdrawn_before_the_release_is_deleted() {
     cluster
         .kubectl()
         .args(["-n", NAMESPACE, "apply", "-f", "-"])
-        .input(hooks(&cluster, &["ServiceAccount", "Role", "RoleBinding", "Job"]))
+        .input(hooks(&cluster, &["ServiceAccount", "Role", "RoleBinding", "NetworkPolicy", "Job"]))
         .ok();
     let job = cluster.kubeconfig_of(NAMESPACE, "gmsa-plugin-withdraw");
     let own = format!("daemonset.apps/{RELEASE}");

@@ -7,12 +7,13 @@ use pando_tests::{Cluster, Workload};
 use serde_json::Value;
 
 /// A chart, what it must be told, and how many of its workloads are the host's own.
-const CHARTS: [(&str, &str, usize); 5] = [
+const CHARTS: [(&str, &str, usize); 6] = [
     ("pando-gmsa-webhook", "", 0),
     ("pando-gmsa-controller", "", 0),
     ("pando-directory", "domain.dnsName=contoso.com,administrator.secretName=admin,tls.secretName=tls", 0),
     ("rancher-gmsa-account-provider", "linux.enabled=true,examiner.enabled=true,domain.dnsName=contoso.com", 2),
     ("pando-guard", "domains={contoso.com}", 1),
+    ("rancher-ccg-dll-installer", "", 1),
 ];
 
 fn rendered(cluster: &Cluster, chart: &str, values: &str) -> String {
