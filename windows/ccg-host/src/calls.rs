@@ -110,10 +110,6 @@ fn calls(source: &Source, arguments: &Arguments, thread: usize, repeat: u32, out
 /// By the short name, or as it is written in credential specs.
 fn class(text: &str) -> Result<GUID> {
     let clsid = ccg_classes::Class::named(text).map_or(text, |class| class.clsid);
-    let digits: String = clsid.chars().filter(|c| !matches!(c, '{' | '}' | '-')).collect();
     let wrong = || windows_core::Error::new(windows::Win32::Foundation::E_INVALIDARG, "that is no class");
-    if digits.len() != 32 {
-        return Err(wrong());
-    }
-    u128::from_str_radix(&digits, 16).map(GUID::from_u128).map_err(|_| wrong())
+    ccg_classes::class_id(clsid).ok_or_else(wrong)
 }

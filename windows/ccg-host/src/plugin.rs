@@ -1,31 +1,16 @@
 //! A plugin's class, from its registration or from a DLL, and its one method.
 
-#![allow(non_snake_case, reason = "methods have the names that Windows gave them")]
-
 use std::ffi::c_void;
 use std::path::Path;
 
+use ccg_classes::ICcgDomainAuthCredentials;
 use windows::Win32::Foundation::{E_INVALIDARG, FreeLibrary, HMODULE, S_OK};
 use windows::Win32::System::Com::{
     CLSCTX_INPROC_SERVER, CLSCTX_LOCAL_SERVER, CoCreateInstance, CoTaskMemFree, IClassFactory,
 };
 use windows::Win32::System::LibraryLoader::{GetProcAddress, LoadLibraryW};
-use windows_core::{
-    Error, GUID, HRESULT, HSTRING, IUnknown, IUnknown_Vtbl, Interface, PCWSTR, PWSTR, Result, interface, s,
-};
+use windows_core::{Error, GUID, HRESULT, HSTRING, IUnknown, Interface, PCWSTR, PWSTR, Result, s};
 use zeroize::Zeroizing;
-
-/// Microsoft, "ICcgDomainAuthCredentials (ccgplugins.h)".
-#[interface("6ecda518-2010-4437-8bc3-46e752b7b172")]
-pub unsafe trait ICcgDomainAuthCredentials: IUnknown {
-    unsafe fn GetPasswordCredentials(
-        &self,
-        input: PCWSTR,
-        domain: *mut PWSTR,
-        username: *mut PWSTR,
-        password: *mut PWSTR,
-    ) -> HRESULT;
-}
 
 /// Where the plugin's objects come from.
 pub enum Source {

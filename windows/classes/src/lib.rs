@@ -1,9 +1,14 @@
 //! How CCG's plugins are called and registered on Windows: what the DLLs, their installer, the test host and the tests must agree about.
 //!
-//! Only names. Microsoft, "ICcgDomainAuthCredentials" and "Registering a CCG plug-in"; classes, applications and file names are those of
+//! Names, and the interface. Microsoft, "ICcgDomainAuthCredentials" and "Registering a CCG plug-in"; classes, applications and file names are those of
 //! Rancher's plugin and of Microsoft's for Azure Key Vault, so that credential specs that name them keep working.
 
 mod events;
+#[cfg(windows)]
+mod interface;
+
+#[cfg(windows)]
+pub use interface::{ICcgDomainAuthCredentials, ICcgDomainAuthCredentials_Impl, class_id};
 
 /// A COM class that the guard may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

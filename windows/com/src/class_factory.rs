@@ -3,12 +3,13 @@
 use std::ffi::c_void;
 use std::mem::ManuallyDrop;
 
+use ccg_classes::ICcgDomainAuthCredentials;
 use windows::Win32::Foundation::{CLASS_E_NOAGGREGATION, E_POINTER};
 use windows::Win32::System::Com::{IClassFactory, IClassFactory_Impl};
 use windows_core::{BOOL, Error, GUID, IUnknown, Interface, Ref, Result, implement};
 
 use crate::Server;
-use crate::credentials::{Credentials, ICcgDomainAuthCredentials};
+use crate::credentials::Credentials;
 use crate::module::Alive;
 
 #[implement(IClassFactory)]

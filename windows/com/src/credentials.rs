@@ -4,10 +4,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use ccg_classes::{ICcgDomainAuthCredentials, ICcgDomainAuthCredentials_Impl};
 use plugins::{PasswordCredentials, PluginError};
 use secrecy::ExposeSecret;
 use windows::Win32::Foundation::{E_INVALIDARG, E_OUTOFMEMORY, E_POINTER, E_UNEXPECTED, ERROR_INVALID_STATE, S_OK};
-use windows_core::{HRESULT, IUnknown, IUnknown_Vtbl, PCWSTR, PWSTR, implement, interface};
+use windows_core::{HRESULT, PCWSTR, PWSTR, implement};
 use zeroize::Zeroizing;
 
 use crate::event_log::{self, Kind};
@@ -17,18 +18,6 @@ use crate::{Server, Settings};
 
 /// More than any input has: what is longer is not read.
 const LONGEST_INPUT: usize = 16 << 10;
-
-/// As Windows declares it. The callee allocates the three texts by COM's allocator, and the caller frees them.
-#[interface("6ecda518-2010-4437-8bc3-46e752b7b172")]
-pub(crate) unsafe trait ICcgDomainAuthCredentials: IUnknown {
-    unsafe fn GetPasswordCredentials(
-        &self,
-        input: PCWSTR,
-        domain: *mut PWSTR,
-        username: *mut PWSTR,
-        password: *mut PWSTR,
-    ) -> HRESULT;
-}
 
 #[implement(ICcgDomainAuthCredentials)]
 pub(crate) struct Credentials {

@@ -33,7 +33,7 @@ pub unsafe fn get_class_object(
     // SAFETY: neither is null, so by the contract both may be read.
     let (class, interface) = unsafe { (class.read(), interface.read()) };
     guarded(|| {
-        if class_id(server) != Some(class) {
+        if ccg_classes::class_id(server.class.clsid) != Some(class) {
             return CLASS_E_CLASSNOTAVAILABLE;
         }
         let factory: IClassFactory = ClassFactory::new(server).into();
@@ -55,11 +55,6 @@ pub fn register_server(server: &Server) -> HRESULT {
 /// `DllUnregisterServer`.
 pub fn unregister_server(server: &Server) -> HRESULT {
     guarded(|| registration::unregister(&server.class).map_or_else(|error| error.code(), |()| S_OK))
-}
-
-fn class_id(server: &Server) -> Option<GUID> {
-    let digits: String = server.class.clsid.chars().filter(char::is_ascii_hexdigit).collect();
-    u128::from_str_radix(&digits, 16).ok().map(GUID::from_u128)
 }
 
 /// What `action` answers; `E_UNEXPECTED` when it panics. Nothing here is left half-done by that: what is shared is one counter.
