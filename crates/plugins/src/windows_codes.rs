@@ -32,8 +32,6 @@ impl WindowsCodes {
     pub const AKV_NO_INPUT: Self = Self { hresult: E_INVALIDARG, event: 1016 };
     /// CCGRKC: what went well.
     pub const RKC_INFORMATION: u32 = 101;
-    /// CCGRKC: what is odd.
-    pub const RKC_WARNING: u32 = 201;
     /// CCGRKC: an error, whatever it is.
     pub const RKC_ERROR: u32 = 301;
 

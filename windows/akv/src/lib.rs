@@ -10,6 +10,7 @@ ccg_com::server!(Server {
     class: ccg_classes::AKV,
     plugin,
     fault_event: WindowsCodes::AKV_NO_INPUT.event,
+    call_event: Some(WindowsCodes::AKV_REQUESTED),
     success_event: WindowsCodes::AKV_FINISHED,
 });
 
@@ -21,6 +22,9 @@ fn plugin(settings: &Settings) -> Result<Box<dyn Plugin>, SettingsError> {
     let mut akv = Akv::new();
     if let Some(url) = settings.text(METADATA_SERVICE)? {
         akv = akv.with_metadata_service(&url).map_err(|error| settings.error(METADATA_SERVICE, error))?;
+    }
+    if settings.log_calls() {
+        akv = akv.when_asking(|whom| ccg_com::inform(&ccg_classes::AKV, WindowsCodes::AKV_ASKING, whom));
     }
     for (host, vault) in settings.each(VAULTS)? {
         akv = akv.with_vault(trusted(&host, &vault)?);

@@ -72,9 +72,15 @@ fn answer(server: &Server, input: &str) -> Result<[OutText; 3], HRESULT> {
     let plugin = settings.as_ref().map_err(ToString::to_string);
     let plugin = plugin.and_then(|settings| (server.plugin)(settings).map_err(|error| error.to_string()));
     let plugin = plugin.map_err(|what| refuse(server, HRESULT::from_win32(ERROR_INVALID_STATE.0), &what))?;
+    let log_calls = settings.is_ok_and(|settings| settings.log_calls());
+    if let Some(event) = server.call_event.filter(|_| log_calls) {
+        // Not the input itself: people have put passwords there.
+        let told = format!("with a PluginInput of {} characters", input.chars().count());
+        event_log::write(&server.class, Kind::Information, event, &told);
+    }
     let credentials = plugin.get_password_credentials(input).map_err(|error| failed(server, &error))?;
     let texts = texts(&credentials).ok_or_else(|| refuse(server, E_OUTOFMEMORY, "there is no memory left"))?;
-    if settings.is_ok_and(|settings| settings.logs_success()) {
+    if log_calls {
         let PasswordCredentials { domain, username, hop, .. } = &credentials;
         let told =
             format!("{domain}\\{username}\n\nFrom: {}\nHow: {}\nBy right of: {}", hop.to, hop.how, hop.authorised_by);

@@ -33,6 +33,6 @@ mod settings;
 mod wiping_allocator;
 
 #[cfg(windows)]
-pub use server::Server;
+pub use server::{Server, inform};
 #[cfg(windows)]
 pub use settings::{Settings, SettingsError};

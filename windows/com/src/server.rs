@@ -3,6 +3,7 @@
 use ccg_classes::Class;
 use plugins::Plugin;
 
+use crate::event_log::{self, Kind};
 use crate::{Settings, SettingsError};
 
 /// What a plugin's DLL serves.
@@ -13,8 +14,15 @@ pub struct Server {
     pub plugin: fn(&Settings) -> Result<Box<dyn Plugin>, SettingsError>,
     /// The event of a call that could not be made at all: its settings, its memory, or a fault in the plugin.
     pub fault_event: u32,
+    /// The event of a call that comes in, where the plugin has one and the operator asks for it.
+    pub call_event: Option<u32>,
     /// The event of a success, which is written where the operator asks for it.
     pub success_event: u32,
+}
+
+/// Writes into the event log what the operator wants to read of a call that goes well.
+pub fn inform(class: &Class, event: u32, text: &str) {
+    event_log::write(class, Kind::Information, event, text);
 }
 
 /// Exports the functions of a COM server's DLL.

@@ -20,8 +20,8 @@ pub struct SettingsError {
     what: String,
 }
 
-/// Whether successes are written into the event log too.
-const LOG_SUCCESS: &str = "LogSuccess";
+/// Whether calls are written into the event log also when nothing is wrong with them.
+const LOG_CALLS: &str = "LogCalls";
 /// So many further keys are read, and no more.
 const MOST: usize = 64;
 
@@ -48,7 +48,7 @@ impl Settings {
         let known = |name: &str, known: &[&str]| known.iter().any(|one| one.eq_ignore_ascii_case(name));
         let failed = |error: windows_core::Error| self.error("", error.message());
         if let Some((name, _)) =
-            key.values().map_err(failed)?.find(|(name, _)| !known(name, values) && !known(name, &[LOG_SUCCESS]))
+            key.values().map_err(failed)?.find(|(name, _)| !known(name, values) && !known(name, &[LOG_CALLS]))
         {
             return Err(self.error(&name, "there is no value of that name"));
         }
@@ -94,7 +94,9 @@ impl Settings {
         SettingsError { path, what: what.to_string() }
     }
 
-    pub(crate) fn logs_success(&self) -> bool {
-        self.key.as_ref().is_some_and(|key| key.get_u32(LOG_SUCCESS).is_ok_and(|value| value != 0))
+    /// Whether the operator wants to read of calls that go well.
+    #[must_use]
+    pub fn log_calls(&self) -> bool {
+        self.key.as_ref().is_some_and(|key| key.get_u32(LOG_CALLS).is_ok_and(|value| value != 0))
     }
 }

@@ -12,6 +12,7 @@ ccg_com::server!(Server {
     class: ccg_classes::RKC,
     plugin,
     fault_event: WindowsCodes::RKC_ERROR,
+    call_event: None,
     success_event: WindowsCodes::RKC_INFORMATION,
 });
 

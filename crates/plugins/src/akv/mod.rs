@@ -26,6 +26,8 @@ pub struct Akv {
     service: String,
     vaults: Vec<TrustedVault>,
     patience: Patience,
+    /// Who hears of it when a vault is about to be asked.
+    asking: Option<fn(&str)>,
 }
 
 patient!(Akv);
@@ -37,7 +39,12 @@ impl Akv {
     /// The plugin for machines of Azure's clouds, with less time for a call than a guard gives a plugin.
     #[must_use]
     pub fn new() -> Self {
-        Self { service: Self::METADATA_SERVICE.to_owned(), vaults: Vec::new(), patience: Patience::of_seconds(25) }
+        Self {
+            service: Self::METADATA_SERVICE.to_owned(),
+            vaults: Vec::new(),
+            patience: Patience::of_seconds(25),
+            asking: None,
+        }
     }
 
     /// With the instance metadata service at another address: `http://host` or `http://host:port`.
@@ -47,6 +54,13 @@ impl Akv {
     pub fn with_metadata_service(mut self, url: &str) -> Result<Self, AkvSettingsError> {
         self.service = declared::metadata_service(url).map_err(AkvSettingsError::MetadataService)?;
         Ok(self)
+    }
+
+    /// With somebody who hears, before a vault is asked, which one it is, and for which secret.
+    #[must_use]
+    pub fn when_asking(mut self, tell: fn(&str)) -> Self {
+        self.asking = Some(tell);
+        self
     }
 
     /// With a further vault, or domain of vaults, that access tokens may be sent to.
@@ -87,6 +101,9 @@ impl Akv {
         let agent = agent.map_err(|source| AkvError::Roots { vault: vault.clone(), source })?;
         let (mut budget, seconds) = (self.patience.budget(), self.patience.seconds());
         let token = token::fetch(&self.service, input, &trust.audience, &mut budget, seconds)?;
+        if let Some(tell) = self.asking {
+            tell(&format!("{vault}, for the secret {}", input.secret.name()));
+        }
         let secret = secret::fetch(&agent, input, &token, &mut budget, seconds)?;
         let account = secret_text::parse(&secret.value).map_err(|what| AkvError::BadSecret {
             vault: vault.clone(),
