@@ -29,6 +29,9 @@ pub struct Arguments {
     /// Call so often from each thread.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub repeat: u32,
+    /// Call on, however often, until a line or the end of standard input comes; "calling" is printed when the first call is over.
+    #[arg(long, conflicts_with_all = ["repeat", "wait"])]
+    pub until_input: bool,
     /// Make a new object for each call, as the guard does, instead of one for each thread.
     #[arg(long)]
     pub fresh: bool,

@@ -16,6 +16,8 @@ mod plugin;
 mod process;
 #[cfg(windows)]
 mod report;
+#[cfg(windows)]
+mod times;
 
 #[cfg(windows)]
 fn main() -> std::process::ExitCode {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use windows_core::HRESULT;
 
 use crate::plugin::Credentials;
+use crate::times::Times;
 
 /// What one call gave, as far as it is shown.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,7 +23,7 @@ pub struct Outcome {
 
 /// Outcomes, and how long each call took.
 #[derive(Default)]
-pub struct Outcomes(BTreeMap<Outcome, Vec<Duration>>);
+pub struct Outcomes(BTreeMap<Outcome, Times>);
 
 impl Outcome {
     pub fn of(input: usize, result: Result<Credentials, HRESULT>, show_password: bool) -> Self {
@@ -49,12 +50,12 @@ impl Outcome {
 
 impl Outcomes {
     pub fn add(&mut self, outcome: Outcome, took: Duration) {
-        self.0.entry(outcome).or_default().push(took);
+        self.0.entry(outcome).or_default().add(took);
     }
 
     pub fn merge(&mut self, other: Self) {
-        for (outcome, took) in other.0 {
-            self.0.entry(outcome).or_default().extend(took);
+        for (outcome, times) in other.0 {
+            self.0.entry(outcome).or_default().merge(&times);
         }
     }
 
@@ -67,10 +68,8 @@ impl Outcomes {
     }
 }
 
-fn one(outcome: &Outcome, took: &[Duration]) -> Value {
-    let mut took: Vec<f64> = took.iter().map(|took| took.as_secs_f64() * 1e3).collect();
-    took.sort_by(f64::total_cmp);
-    let rounded = |at: usize| took.get(at).map(|ms| (ms * 1e3).round() / 1e3);
+fn one(outcome: &Outcome, times: &Times) -> Value {
+    let rounded = |took: Duration| (took.as_secs_f64() * 1e6).round() / 1e3;
     json!({
         "input": outcome.input,
         "hresult": hexadecimal(outcome.hresult),
@@ -79,10 +78,11 @@ fn one(outcome: &Outcome, took: &[Duration]) -> Value {
         "username": outcome.username,
         "password_length": outcome.password_length,
         "password": outcome.password,
-        "calls": took.len(),
-        "fastest_ms": rounded(0),
-        "median_ms": rounded(took.len() / 2),
-        "slowest_ms": rounded(took.len().saturating_sub(1)),
+        "calls": times.calls(),
+        "fastest_ms": rounded(times.fastest()),
+        "median_ms": rounded(times.reached_by(50)),
+        "p99_ms": rounded(times.reached_by(99)),
+        "slowest_ms": rounded(times.slowest()),
     })
 }
 
