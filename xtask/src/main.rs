@@ -65,8 +65,8 @@ enum Chore {
     Bench(bench::BenchArguments),
     /// Fuzz one parser, or each of them in turn (needs a nightly toolchain and cargo-fuzz).
     Fuzz(fuzz::FuzzArguments),
-    /// Build the programs and DLLs for Windows (mingw-w64; rustup's target for it, or Debian's rustc-web).
-    Windows,
+    /// Build the programs and DLLs for Windows (mingw-w64; rustup's target for it, or Debian's rustc-web), into target/windows/release.
+    Windows(windows::WindowsArguments),
     /// Build what is given to others: the static binary, and with --image the image that all charts use.
     Dist(dist::DistArguments),
     /// Generate the schema's data file from Microsoft's published documents.
@@ -86,7 +86,7 @@ fn main() -> ExitCode {
         Chore::Lint => lint::run_all(),
         Chore::Bench(arguments) => bench::run(&arguments),
         Chore::Fuzz(arguments) => fuzz::run_targets(&arguments),
-        Chore::Windows => windows::build(true),
+        Chore::Windows(arguments) => windows::run_chore(&arguments),
         Chore::Dist(arguments) => dist::build(&arguments),
         Chore::Schema { arguments } => schema::run(&arguments),
     };

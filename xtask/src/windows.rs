@@ -6,7 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::process::{root, run, succeeds};
+use clap::Args;
+
+use crate::process::{cargo_with, root, run, succeeds};
 use crate::{ChoreError, Outcome, packages};
 
 /// What is built: the package and the file that comes of it. A further program for Windows is one more line here.
@@ -17,6 +19,24 @@ pub const PROGRAMS: &[(&str, &str)] = &[
     ("pando-ccg-installer", "pando-ccg-installer.exe"),
     ("pando", "pando.exe"),
 ];
+
+/// Options of `cargo xtask windows`.
+#[derive(Args)]
+pub struct WindowsArguments {
+    /// Then have a plugin called 100,000 times under Wine, from eight threads at once, and print what its process holds before and after.
+    #[arg(long)]
+    soak: bool,
+}
+
+/// Builds them, and calls them.
+pub fn run_chore(arguments: &WindowsArguments) -> Outcome {
+    build(true)?;
+    if !arguments.soak {
+        return Ok(());
+    }
+    let mut test = cargo_with(["test", "--workspace", "--test", "ccg_plugins", "--", "--nocapture", "eight_threads"]);
+    run(test.env("PANDO_CALLS_PER_THREAD", "12500"))
+}
 
 const TARGET: &str = "x86_64-pc-windows-gnu";
 /// The profile in Cargo.toml that is for them.
@@ -32,6 +52,10 @@ fn target_folder() -> PathBuf {
     root().join("target/windows")
 }
 
+/// The standard library, made small, and without what reads symbols for backtraces: the programs have none.
+const STANDARD_LIBRARY: [&str; 2] =
+    ["-Zbuild-std=std,panic_unwind", "-Zbuild-std-features=panic-unwind,optimize_for_size"];
+
 /// Makes sure that all of them are there, and up to date.
 pub fn build(install: bool) -> Outcome {
     let rustup = rustup_has_the_target();
@@ -45,8 +69,24 @@ pub fn build(install: bool) -> Outcome {
     cargo.args(["build", "--locked", "--target", TARGET, "--profile", PROFILE, "--target-dir"]).arg(target_folder());
     cargo.args(PROGRAMS.iter().flat_map(|(package, _)| ["--package", package]));
     run(&mut cargo)?;
-    let missing = PROGRAMS.iter().map(|(_, file)| folder().join(file)).find(|path| !path.is_file());
-    missing.map_or(Ok(()), |path| Err(ChoreError::Missing(format!("cargo built no {}", path.display()))))
+    gather()
+}
+
+/// What is given to others: those files alone, in a folder of their own, with their checksums.
+fn gather() -> Outcome {
+    let release = target_folder().join("release");
+    let failed = |source| ChoreError::Io { doing: format!("gathering a release in {}", release.display()), source };
+    std::fs::create_dir_all(&release).map_err(failed)?;
+    for (_, file) in PROGRAMS {
+        let built = folder().join(file);
+        if !built.is_file() {
+            return Err(ChoreError::Missing(format!("cargo built no {}", built.display())));
+        }
+        std::fs::copy(built, release.join(file)).map_err(failed)?;
+    }
+    let sums = Command::new("sha256sum").current_dir(&release).args(PROGRAMS.iter().map(|(_, file)| file)).output();
+    let sums = sums.map_err(|source| ChoreError::Start { command: "sha256sum".to_owned(), source })?;
+    std::fs::write(release.join("SHA256SUMS"), sums.stdout).map_err(failed)
 }
 
 /// Whether the toolchain that runs us can build for Windows by itself.
@@ -65,7 +105,7 @@ fn debians_cargo() -> Result<Command, ChoreError> {
         )));
     }
     let mut command = Command::new(cargo);
-    command.current_dir(root()).env("RUSTC", rustc).env("RUSTC_BOOTSTRAP", "1").arg("-Zbuild-std=std,panic_unwind");
+    command.current_dir(root()).env("RUSTC", rustc).env("RUSTC_BOOTSTRAP", "1").args(STANDARD_LIBRARY);
     // Those of the cargo that runs us would lead to its own toolchain.
     for variable in ["CARGO", "RUSTUP_TOOLCHAIN", "RUSTUP_HOME", "RUSTC_WRAPPER", "RUSTDOC", "RUSTFLAGS"] {
         command.env_remove(variable);
