@@ -1,13 +1,16 @@
 //! An external program, run to its end, with everything it said kept for the failure message.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::FileExt;
 use std::process::{Command, Stdio};
 
 /// A program about to run. Its environment is empty but for PATH and what its maker put in.
 pub struct Tool {
     command: Command,
     input: Vec<u8>,
+    is_outlived: bool,
 }
 
 /// What a program did.
@@ -29,7 +32,7 @@ impl Tool {
         let mut command = Command::new(program);
         let path = std::env::var("PATH").unwrap_or_default();
         command.env_clear().env("PATH", format!("{path}:/usr/sbin:/sbin")).env("LC_ALL", "C");
-        Self { command, input: Vec::new() }
+        Self { command, input: Vec::new(), is_outlived: false }
     }
 
     /// One more argument.
@@ -66,7 +69,14 @@ impl Tool {
         let mut command = Command::new(outer);
         command.args(arguments).arg(self.command.get_program()).args(self.command.get_args()).env_clear();
         command.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        Self { command, input: self.input }
+        Self { command, ..self }
+    }
+
+    /// What it starts may live on and keep its output open, as Wine's services do: what counts is what was said when it has ended itself.
+    #[must_use]
+    pub fn is_outlived(mut self) -> Self {
+        self.is_outlived = true;
+        self
     }
 
     /// As the standard library has it, to be started by hand.
@@ -78,13 +88,21 @@ impl Tool {
     pub fn run(mut self) -> Finished {
         let words = std::iter::once(self.command.get_program()).chain(self.command.get_args());
         let command = words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
-        let child = self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let files = self.is_outlived.then(|| [0, 1].map(|_| tempfile::tempfile().expect("a file can be made")));
+        let stream = |at: usize| match &files {
+            Some(files) => Stdio::from(files[at].try_clone().expect("a file can be shared")),
+            None => Stdio::piped(),
+        };
+        let child = self.command.stdin(Stdio::piped()).stdout(stream(0)).stderr(stream(1)).spawn();
         let mut child = child.unwrap_or_else(|error| {
             panic!("`{command}` cannot be started ({error}): `cargo xtask test` installs what the tests need")
         });
         // A program that ends without reading its input closes the pipe: what it says then is what counts.
         let _ = child.stdin.take().expect("stdin is piped").write_all(&self.input);
-        let output = child.wait_with_output().expect("the program can be waited for");
+        let mut output = child.wait_with_output().expect("the program can be waited for");
+        if let Some([out, err]) = &files {
+            (output.stdout, output.stderr) = (whole(out), whole(err));
+        }
         Finished {
             command,
             code: output.status.code(),
@@ -108,6 +126,13 @@ impl Tool {
         assert_eq!(finished.code, Some(code), "should have failed with {code}: {finished}");
         finished
     }
+}
+
+/// All that is in a file, wherever who writes to it is.
+pub(crate) fn whole(file: &File) -> Vec<u8> {
+    let mut bytes = vec![0; usize::try_from(file.metadata().expect("it is open").len()).expect("it fits")];
+    file.read_exact_at(&mut bytes, 0).expect("a file can be read");
+    bytes
 }
 
 impl Finished {

@@ -3,14 +3,15 @@
 //! Wine is made ready once for each build folder, and copied for each test: what is large there is linked, not copied.
 
 use std::fs::{self, File};
-use std::io::Read;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::tool::whole;
 use crate::{Tool, binary};
 
 /// What `cargo xtask windows` has built (`xtask/src/windows.rs` has the same rule), such as `CCGRKC.dll`.
@@ -74,6 +75,13 @@ impl Wine {
         to
     }
 
+    /// Lists the DLLs in `C:\pando` as a release does, with the tool that everybody has.
+    pub fn sum(&self) {
+        let folder = self.drive_c("pando");
+        let sums = Tool::new("sh").args(["-c", "cd \"$0\" && sha256sum -- *.dll"]).arg(&folder).ok();
+        fs::write(folder.join("SHA256SUMS"), sums.stdout).expect("the list can be written");
+    }
+
     /// A program, to be run there: one of Windows' own by its name (`reg`), or one of ours from `C:\pando` by its path.
     pub fn run(&self, program: impl AsRef<std::ffi::OsStr>) -> Tool {
         self.environment(Tool::new("wine")).arg(program)
@@ -89,15 +97,56 @@ impl Wine {
 
     /// Starts a program that prints a line and then waits for one.
     pub fn hold(&self, tool: Tool) -> Held {
+        let [output, errors] = [0, 1].map(|_| tempfile::tempfile().expect("a file can be made"));
         let mut command = tool.into_command();
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let shared = |file: &File| file.try_clone().expect("a file can be shared");
+        command.stdin(Stdio::piped()).stdout(shared(&output)).stderr(shared(&errors));
         let mut process = command.spawn().expect("the program can be started");
-        let mut out = process.stdout.take().expect("it is piped");
-        let (mut said, mut byte) = (Vec::new(), [0]);
-        while !said.ends_with(b"\n") && out.read(&mut byte).expect("it says something") == 1 {
-            said.extend(byte);
+        // Not a pipe, whose end nobody would see while what Wine has started for it lives on.
+        while !whole(&output).contains(&b'\n') && process.try_wait().expect("it can be asked after").is_none() {
+            std::thread::sleep(Duration::from_millis(10));
         }
-        Held { process, said: String::from_utf8(said).expect("it says text"), rest: out }
+        let said = String::from_utf8(whole(&output)).expect("it says text");
+        Held { process, said, output, errors }
+    }
+
+    /// Keeps what programs do on between them: without this it forgets, some seconds after the last program, who may do what with a key.
+    pub fn stay_on(&self) {
+        self.environment(Tool::new("wineserver")).arg("-p").ok();
+    }
+
+    /// Builds a small program of the tests' own for it, from `tests/windows/<name>.c`, and puts it into `C:\pando`.
+    pub fn build(&self, name: &str) {
+        fs::create_dir_all(self.drive_c("pando")).expect("the folder can be made");
+        compile(name, &[], &self.drive_c("pando").join(format!("{name}.exe")));
+    }
+
+    /// Switches it off, and gives its files that hold `text`, as UTF-8 or as UTF-16; its registry is among them. Those that came with it and
+    /// that nobody has written are not looked at.
+    pub fn files_with(&self, text: &str) -> Vec<PathBuf> {
+        self.switch_off();
+        let mut found = Vec::new();
+        let mut folders = vec![self.prefix.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).expect("a folder can be read") {
+                let path = entry.expect("a folder can be read").path();
+                let metadata = fs::symlink_metadata(&path).expect("it is there");
+                if metadata.is_dir() {
+                    folders.push(path);
+                } else if metadata.is_file() && metadata.nlink() == 1 {
+                    let bytes = fs::read(&path).expect("a file can be read");
+                    if occurrences(&bytes, text) > 0 {
+                        found.push(path);
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    fn switch_off(&self) {
+        self.environment(Tool::new("wineserver")).arg("-k").run();
+        self.environment(Tool::new("wineserver")).arg("-w").run();
     }
 
     fn environment(&self, tool: Tool) -> Tool {
@@ -105,10 +154,16 @@ impl Wine {
     }
 }
 
+/// How often `text` is there, as UTF-8 or as UTF-16.
+fn occurrences(bytes: &[u8], text: &str) -> usize {
+    let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let of = |needle: &[u8]| memchr::memmem::find_iter(bytes, needle).count();
+    of(text.as_bytes()) + of(&wide)
+}
+
 impl Drop for Wine {
     fn drop(&mut self) {
-        self.environment(Tool::new("wineserver")).arg("-k").run();
-        self.environment(Tool::new("wineserver")).arg("-w").run();
+        self.switch_off();
     }
 }
 
@@ -116,7 +171,8 @@ impl Drop for Wine {
 pub struct Held {
     process: Child,
     said: String,
-    rest: ChildStdout,
+    output: File,
+    errors: File,
 }
 
 impl Held {
@@ -127,7 +183,6 @@ impl Held {
 
     /// In how many places of its memory `text` is, as UTF-8 or as UTF-16.
     pub fn memory_with(&self, text: &str) -> usize {
-        let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let process = PathBuf::from(format!("/proc/{}", self.process.id()));
         let memory = File::open(process.join("mem")).expect("a child's memory can be read");
         let maps = fs::read_to_string(process.join("maps")).expect("its map can be read");
@@ -138,9 +193,7 @@ impl Held {
             let mut bytes = vec![0; usize::try_from(end - start).expect("it fits")];
             // What is reserved and not there cannot be read, and holds nothing.
             if memory.read_exact_at(&mut bytes, start).is_ok() {
-                for needle in [text.as_bytes(), &wide] {
-                    found += bytes.windows(needle.len()).filter(|window| *window == needle).count();
-                }
+                found += occurrences(&bytes, text);
             }
         }
         found
@@ -149,17 +202,15 @@ impl Held {
     /// Lets it go, and gives what it had printed on either stream.
     pub fn end(mut self) -> String {
         drop(self.process.stdin.take());
-        let mut errors = String::new();
-        self.process.stderr.take().expect("it is piped").read_to_string(&mut errors).expect("it says text");
-        self.rest.read_to_string(&mut self.said).expect("it says text");
         self.process.wait().expect("it ends");
-        self.said + &errors
+        String::from_utf8([whole(&self.output), whole(&self.errors)].concat()).expect("it says text")
     }
 }
 
 /// No display, no browser engine, no .NET, and none of Wine's own remarks.
 fn environment(tool: Tool, prefix: &Path) -> Tool {
-    tool.env("WINEPREFIX", prefix)
+    tool.is_outlived()
+        .env("WINEPREFIX", prefix)
         .env("HOME", prefix)
         .env("WINEDEBUG", "-all")
         .env("WINEDLLOVERRIDES", "mscoree=;mshtml=;winemenubuilder.exe=;winedbg.exe=")
@@ -189,10 +240,15 @@ fn find_or_make() -> PathBuf {
 fn add_what_wine_lacks(prefix: &Path) {
     let library = prefix.join("drive_c/windows/system32/bcryptprimitives.dll");
     if !library.exists() {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("windows/bcryptprimitives.c");
-        let compiler = Tool::new("x86_64-w64-mingw32-gcc").args(["-shared", "-Os", "-s", "-o"]).arg(&library);
-        compiler.arg(source).arg("-ladvapi32").ok();
+        compile("bcryptprimitives", &["-shared"], &library);
     }
+}
+
+/// Builds `tests/windows/<name>.c` for Windows.
+fn compile(name: &str, flags: &[&str], to: &Path) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("windows").join(format!("{name}.c"));
+    let compiler = Tool::new("x86_64-w64-mingw32-gcc").args(flags).args(["-Os", "-s", "-o"]).arg(to);
+    compiler.arg(source).arg("-ladvapi32").ok();
 }
 
 /// Copies a tree. The system's own files are linked: nobody writes to those in place.

@@ -1,13 +1,19 @@
 //! The installer of CCG's plugins, on a computer with Windows' interfaces: real files, and a real registry.
 //!
-//! Wine has no CCG and no installer of Windows' own that owns its key: that key is made here, and taking it over from its owner is not seen.
-#![allow(clippy::expect_used, clippy::panic, reason = "only tests here; failing is their job")]
+//! Wine has no CCG, so its key is made here, with an owner and rights as on Windows where that matters.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "only tests here; failing is their job"
+)]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use pando_tests::{Finished, Tool, Wine};
+use pando_tests::chain::{AccountProvider, NAMESPACE, SECRET};
+use pando_tests::{Domain, Finished, Held, Tool, Wine};
 use serde_json::Value;
 
 const COM_CLASSES: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\CCG\COMClasses";
@@ -18,23 +24,20 @@ const DLLS: [&str; 2] = ["CCGRKC.dll", "CCGAKVPlugin.dll"];
 
 /// A host of containers, with a release unpacked in `C:\pando`.
 fn computer() -> Wine {
-    let wine = Wine::start();
+    unpacked_on(Wine::start())
+}
+
+fn unpacked_on(wine: Wine) -> Wine {
     reg(&wine, &["add", COM_CLASSES]);
     for file in DLLS.iter().chain([&INSTALLER]) {
         wine.put(file);
     }
-    sum(&wine.drive_c("pando"));
+    wine.sum();
     wine
 }
 
 fn reg(wine: &Wine, words: &[&str]) -> Finished {
     wine.run("reg").args(words).args(["/f"].iter().filter(|_| words.first() != Some(&"query"))).ok()
-}
-
-/// The list that a release has, made with the tool that everybody has.
-fn sum(folder: &Path) {
-    let sums = Tool::new("sh").args(["-c", "cd \"$0\" && sha256sum -- *.dll"]).arg(folder).ok();
-    fs::write(folder.join("SHA256SUMS"), sums.stdout).expect("the list can be written");
 }
 
 fn installer(wine: &Wine, words: &[&str]) -> Tool {
@@ -89,7 +92,7 @@ fn plugins_are_installed_once_mended_and_taken_away_without_a_trace() {
             fs::read(wine.drive_c("pando").join(name)).expect("it is there")
         );
     }
-    // COM sees it: in-process, as CCG's surrogate does.
+    // COM will find it there, as CCG's surrogate does.
     let query = wine.run("reg").args(["query", &format!(r"{RKC}\InprocServer32")]).ok();
     query.says("Both").says(r"C:\Program Files\Pando\ccg\rkc\");
     installer(&wine, &["install", "--json"]).ok().says("\"changed\": false");
@@ -108,6 +111,100 @@ fn plugins_are_installed_once_mended_and_taken_away_without_a_trace() {
     assert_eq!(state(&wine), before);
     installer(&wine, &["uninstall", "--json"]).ok().says("\"changed\": false");
     installer(&wine, &["upgrade"]).fails(3).says("nothing to upgrade");
+}
+
+/// What is in `C:\pando` becomes another release.
+fn new_release(wine: &Wine) {
+    for file in DLLS {
+        let path = wine.drive_c("pando").join(file);
+        let mut bytes = fs::read(&path).expect("it can be read");
+        bytes.push(0);
+        fs::write(&path, bytes).expect("it can be written");
+    }
+    wine.sum();
+}
+
+#[test]
+fn plugins_are_upgraded_and_taken_away_while_they_are_called() {
+    let (domain, wine) = (Domain::start(), computer());
+    let _provider = AccountProvider::start(&domain);
+    wine.link("var/lib/rancher/gmsa", &domain.path("host"));
+    let before = state(&wine);
+    let calling = || {
+        let input = format!("{NAMESPACE}:{SECRET}");
+        let called = wine.program("ccg-host.exe").args(["--json", "--threads=4", "--until-input", "--input", &input]);
+        let held = wine.hold(called);
+        assert_eq!(held.said().trim(), "calling");
+        held
+    };
+    // All calls went well, those before, during and after.
+    let ended = |held: Held| {
+        let said = held.end();
+        let document: Value = serde_json::from_str(said.trim_start_matches("calling").trim())
+            .unwrap_or_else(|error| panic!("{error}: {said}"));
+        let results = document["results"].as_array().expect("there are results");
+        assert_eq!(results.len(), 1, "{said}");
+        assert_eq!((&results[0]["hresult"], &results[0]["username"]), (&"0x00000000".into(), &"svc-guard".into()));
+        assert!(results[0]["calls"].as_u64() > Some(1), "{said}");
+    };
+
+    installer(&wine, &["install"]).ok();
+    let (old, first) = (dll(&wine, 0), calling());
+    new_release(&wine);
+    installer(&wine, &["upgrade"]).ok().says("is still in use by a program that loaded it; it goes later");
+    let (new, second) = (dll(&wine, 0), calling());
+    assert_ne!(old, new);
+    assert!(old.is_file() && new.is_file());
+    assert_eq!(states(&wine), ["installed", "installed"]);
+    // An upgrade that fails keeps the one that is in use.
+    wine.put("faulty-installer.exe");
+    new_release(&wine);
+    let faulty = wine.program("faulty-installer.exe").args(["--at", "6", "upgrade"]).fails(1);
+    faulty.says("everything is as it was before");
+    assert_eq!(dll(&wine, 0), new);
+    ended(first);
+    installer(&wine, &["install"]).ok();
+    assert!(!old.exists(), "what nobody uses any more is gone");
+
+    // Nobody finds the plugin any more, who has it loaded goes on with it, and its file goes when they end.
+    std::thread::scope(|scope| {
+        let uninstalling = scope.spawn(|| installer(&wine, &["uninstall", "--timeout", "600"]).ok());
+        while states(&wine) != ["absent", "absent"] {
+            assert!(!uninstalling.is_finished(), "it waits for who has the DLL loaded");
+        }
+        wine.program("ccg-host.exe").args(["--input", "x:y"]).fails(1).says("0x80040154");
+        assert!(new.is_file());
+        ended(second);
+        uninstalling.join().expect("it ends").says("absent").never_says("still in use");
+    });
+    assert_eq!(state(&wine).1, before.1, "no file is left");
+}
+
+/// On Windows the list has another owner, and administrators may read it and no more. They take it by a privilege, of which Wine knows nothing:
+/// here the list itself must let them.
+#[test]
+fn the_guards_list_of_classes_is_taken_from_its_owner_and_given_back() {
+    let wine = Wine::start();
+    wine.stay_on();
+    let wine = unpacked_on(wine);
+    wine.build("key_rights");
+    let key = COM_CLASSES.trim_start_matches(r"HKLM\");
+    let rights = |words: &[&str]| wine.program("key_rights.exe").arg(key).args(words).ok().stdout.trim().to_owned();
+    let list = || wine.run("reg").args(["query", COM_CLASSES]).ok();
+
+    let before = rights(&["O:SYG:SYD:P(A;CI;0xa0019;;;BA)(A;CI;KA;;;SY)"]);
+    assert!(before.starts_with("O:SYG:SYD:P") && before.ends_with("(A;CI;KA;;;SY)"), "{before}");
+    installer(&wine, &["install"]).ok().says("installed");
+    list().says(ccg_classes::RKC.clsid).says(ccg_classes::AKV.clsid);
+    assert_eq!(rights(&[]), before);
+    installer(&wine, &["uninstall"]).ok().says("absent");
+    list().never_says("{");
+    assert_eq!(rights(&[]), before);
+
+    // Without the right to become its owner.
+    let closed = rights(&["O:SYG:SYD:P(A;CI;KR;;;BA)(A;CI;KA;;;SY)"]);
+    installer(&wine, &["install"]).fails(1).says("Access denied").says("everything is as it was before");
+    assert_eq!((rights(&[]), states(&wine)), (closed, ["absent".to_owned(), "absent".to_owned()]));
 }
 
 #[test]
@@ -193,7 +290,7 @@ fn what_is_in_the_way_or_not_of_the_release_is_refused() {
     fs::write(&path, bytes).expect("it can be written");
     refused(1, "is not the file that SHA256SUMS lists");
     reg(&wine, &["delete", r"HKLM\SYSTEM\CurrentControlSet\Control\CCG"]);
-    sum(&wine.drive_c("pando"));
+    wine.sum();
     refused(3, "no Container Credential Guard");
     reg(&wine, &["add", COM_CLASSES]);
     assert_eq!(state(&wine), before);
