@@ -33,8 +33,8 @@ pub use error::Error;
 pub use pods::PodSpecs;
 pub use provider::{AccountProvider, Config, Limits, Running};
 pub use rotation::{
-    Directory, DirectoryError, DomainDirectory, PasswordAge, Rotation, RotationConfig, RotationError, RotationEvent,
-    RotationOutcome, RotationStanding, Standings, Taken,
+    Directory, DirectoryError, DomainDirectory, PasswordAge, Reach, Rotation, RotationConfig, RotationError,
+    RotationEvent, RotationOutcome, RotationStanding, Standings, Taken,
 };
 pub use secret::{Secret, SecretError, SecretFolder, SecretSource, Standing};
 pub use withdrawal::{WithdrawalError, withdraw};

@@ -5,6 +5,7 @@
 #[cfg(unix)]
 mod controller;
 mod credspec;
+mod domain_place;
 #[cfg(unix)]
 mod gmsa;
 #[cfg(unix)]
@@ -14,7 +15,6 @@ mod plugin;
 mod webhook;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-#[cfg(unix)]
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -325,7 +325,6 @@ pub struct DomainAddress {
     pub dns: Vec<SocketAddr>,
 }
 
-#[cfg(unix)]
 /// The DNS servers that were named, or those of this machine.
 pub fn resolver(dns: &[SocketAddr]) -> client::dns::Resolver {
     match dns {
@@ -432,7 +431,7 @@ pub struct ProviderRun {
     /// With --kubernetes-secret: where the account's domain is, NAME or with its servers NAME,kdc=ADDRESS,ldap=ADDRESS,dc-host=NAME. It is
     /// asked which password is in force while there are two. If not given, DNS is asked for the Secret's domainName.
     #[arg(long, value_name = "DOMAIN", requires = "kubernetes_secret")]
-    pub domain: Option<guard::DomainPlace>,
+    pub domain: Option<domain_place::DomainPlace>,
     /// Find its domain controllers with these DNS servers instead of this machine's, ADDRESS:PORT.
     #[arg(long, value_name = "ADDRESS", requires = "kubernetes_secret")]
     pub dns: Vec<SocketAddr>,

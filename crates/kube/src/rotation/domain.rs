@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use ccg::Options;
 use client::ldap::{self, Change, Connection, Modification, Sealing, Search, Transport};
 use client::{Credential, Domain, PrincipalName, dns, kerberos};
 use dtyp::FileTime;
@@ -22,18 +21,51 @@ const CONSTRAINT_VIOLATION: u32 = 19;
 const INSUFFICIENT_ACCESS: u32 = 50;
 const UNWILLING_TO_PERFORM: u32 = 53;
 
+/// How a domain's servers are found and spoken to.
+#[derive(Clone)]
+pub struct Reach {
+    /// Kerberos.
+    pub kerberos: kerberos::Options,
+    /// What lies beneath LDAP. On a plain transport the connection is sealed.
+    pub transport: Transport,
+    /// What the directory may cost.
+    pub limits: ldap::Limits,
+    /// Who is asked where a domain's controllers are, when nobody said.
+    pub resolver: dns::Resolver,
+}
+
+impl Default for Reach {
+    fn default() -> Self {
+        Self {
+            kerberos: kerberos::Options::default(),
+            transport: Transport::Plain,
+            limits: ldap::Limits::default(),
+            resolver: dns::Resolver::system(),
+        }
+    }
+}
+
+/// As a guard reaches it.
+#[cfg(unix)]
+impl From<ccg::Options> for Reach {
+    fn from(guard: ccg::Options) -> Self {
+        let ccg::Options { kerberos, transport, limits, resolver, plugin: _ } = guard;
+        Self { kerberos, transport, limits, resolver }
+    }
+}
+
 /// Reaches the account's domain.
 #[derive(Clone)]
 pub struct DomainDirectory {
     domains: Vec<Domain>,
-    options: Options,
+    reach: Reach,
 }
 
 impl DomainDirectory {
     /// The password is shown to these domains and to no other. With none, the Secret says which.
     #[must_use]
-    pub const fn new(domains: Vec<Domain>, options: Options) -> Self {
-        Self { domains, options }
+    pub const fn new(domains: Vec<Domain>, reach: Reach) -> Self {
+        Self { domains, reach }
     }
 
     /// The domain that the Secret is for.
@@ -54,7 +86,7 @@ impl DomainDirectory {
         if domain.is_placed {
             return Ok(domain);
         }
-        match dns::locate(&domain, &self.options.resolver).await {
+        match dns::locate(&domain, &self.reach.resolver).await {
             Ok(found) => Ok(found.domain),
             Err(source) => Err(DirectoryError::Location { domain: domain.dns_name, source }),
         }
@@ -65,7 +97,7 @@ impl DomainDirectory {
             return Err(DirectoryError::Username(user.to_owned()));
         }
         let secret = kerberos::Secret::Password(password.clone());
-        match kerberos::initial(domain, &PrincipalName::user(user), &secret, &self.options.kerberos).await {
+        match kerberos::initial(domain, &PrincipalName::user(user), &secret, &self.reach.kerberos).await {
             Ok(ticket) => Ok(ticket),
             Err(kerberos::Error::WrongSecret { .. }) => Err(DirectoryError::WrongPassword { account: user.to_owned() }),
             Err(error) => Err(DirectoryError::Kerberos(error)),
@@ -76,14 +108,13 @@ impl DomainDirectory {
     async fn connect(&self, account: &Secret) -> Result<(Domain, Connection), DirectoryError> {
         let domain = self.located(account).await?;
         let ticket = self.log_on(&domain, &account.username, &account.password).await?;
-        let mut connection =
-            Connection::connect_any(&domain.ldap, &self.options.transport, &self.options.limits).await?;
+        let mut connection = Connection::connect_any(&domain.ldap, &self.reach.transport, &self.reach.limits).await?;
         // Active Directory refuses a second layer inside TLS.
-        let sealing = match self.options.transport {
+        let sealing = match self.reach.transport {
             Transport::Plain => Sealing::Confidential,
             _ => Sealing::None,
         };
-        connection.bind_gssapi(&domain, &ticket, &domain.dc_host, sealing, &self.options.kerberos).await?;
+        connection.bind_gssapi(&domain, &ticket, &domain.dc_host, sealing, &self.reach.kerberos).await?;
         if !connection.is_sealed() {
             return Err(DirectoryError::NotSealed(connection.server().to_string()));
         }
@@ -193,22 +224,22 @@ mod tests {
 
     #[test]
     fn the_password_is_shown_to_the_domains_that_were_named_and_to_no_other() {
-        let free = DomainDirectory::new(vec![], Options::default());
+        let free = DomainDirectory::new(vec![], Reach::default());
         assert_eq!(free.domain(&secret("Contoso.com")).unwrap().dns_name, "contoso.com");
-        let one = DomainDirectory::new(vec![Domain::new("contoso.com")], Options::default());
+        let one = DomainDirectory::new(vec![Domain::new("contoso.com")], Reach::default());
         assert_eq!(one.domain(&secret("CONTOSO.COM")).unwrap().dns_name, "contoso.com");
         assert_eq!(one.domain(&secret("CONTOSO")).unwrap().dns_name, "contoso.com", "its NetBIOS name");
         let error = one.domain(&secret("evil.example")).unwrap_err().to_string();
         assert!(error.contains("evil.example") && error.contains("contoso.com"), "{error}");
         let two = [Domain::new("contoso.com"), Domain::new("fabrikam.test")];
-        let two = DomainDirectory::new(two.to_vec(), Options::default());
+        let two = DomainDirectory::new(two.to_vec(), Reach::default());
         assert_eq!(two.domain(&secret("fabrikam.test")).unwrap().dns_name, "fabrikam.test");
         assert!(two.domain(&secret("CONTOSO")).is_err());
     }
 
     #[tokio::test]
     async fn a_name_with_a_domain_in_it_is_not_shown_to_anybody() {
-        let directory = DomainDirectory::new(vec![], Options::default());
+        let directory = DomainDirectory::new(vec![], Reach::default());
         let domain = Domain::new("contoso.com");
         for name in ["CONTOSO\\svc", "svc@evil.example", "svc/host", "a:b"] {
             let refused = directory.log_on(&domain, name, &"x".into()).await;

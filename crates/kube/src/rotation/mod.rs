@@ -30,7 +30,7 @@ use crate::api::{ApiError, Client};
 pub use audit::{RotationEvent, RotationOutcome};
 pub(crate) use directory::Answers;
 pub use directory::{Directory, DirectoryError, PasswordAge, Taken};
-pub use domain::DomainDirectory;
+pub use domain::{DomainDirectory, Reach};
 pub(crate) use pending::{Known, known, rotates, wipe};
 pub use standing::{RotationStanding, Standings};
 use step::{Seen, Step, step};

@@ -89,7 +89,7 @@ impl Examiner {
         let (namespace, name) = (&config.namespace, config.secret.clone());
         let secret = ClusterSecret::watch(client.clone(), namespace, name, config.interval);
         // While the password is being changed, the domain says which is in force.
-        let directory = DomainDirectory::new(config.domains.clone(), config.options.clone());
+        let directory = DomainDirectory::new(config.domains.clone(), config.options.clone().into());
         let secret = Arc::new(secret.with_directory(Arc::new(directory)));
         let own = Own { secret: Arc::clone(&secret), namespace: namespace.clone(), name: config.secret.clone() };
         let guard = Guard::new(Plugins::new().with(own)).with_options(config.options.clone());

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::guard::DomainPlace;
+use super::domain_place::DomainPlace;
 
 /// Say of each GMSACredentialSpec of a cluster how its chain of trust stands.
 #[derive(Debug, Subcommand)]

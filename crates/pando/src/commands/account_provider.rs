@@ -5,7 +5,7 @@ use crate::cli::{ProviderRun, resolver};
 use dtyp::{SystemClock, SystemRandom};
 use pando_kube::api::{self, Client};
 use pando_kube::{
-    AccountProvider, Audit, AuditFile, AuditLog, ClusterSecret, Config, Directory, DomainDirectory, Rotation,
+    AccountProvider, Audit, AuditFile, AuditLog, ClusterSecret, Config, Directory, DomainDirectory, Reach, Rotation,
     RotationConfig, SecretFolder, SecretSource,
 };
 use std::process::ExitCode;
@@ -52,9 +52,9 @@ async fn watched(
 ) -> Result<ClusterSecret, Failed> {
     let name = config.secret.clone().ok_or("a Secret of the cluster has a name")?;
     let keep = Duration::from_secs(args.keep);
-    let options = ccg::Options { resolver: resolver(&args.dns), ..ccg::Options::default() };
+    let reach = Reach { resolver: resolver(&args.dns), ..Reach::default() };
     let domains = args.domain.iter().map(|place| place.0.clone()).collect();
-    let directory: Arc<dyn Directory> = Arc::new(DomainDirectory::new(domains, options));
+    let directory: Arc<dyn Directory> = Arc::new(DomainDirectory::new(domains, reach));
     let secret = ClusterSecret::watch(client.clone(), &config.namespace, name.clone(), keep);
     let secret = secret.with_directory(Arc::clone(&directory));
     // Who finds the provider should find the Secret there too. Without an API server it begins all the same.
