@@ -110,6 +110,8 @@ fn plugins_are_installed_once_mended_and_taken_away_without_a_trace() {
     installer(&wine, &["uninstall"]).ok().says("absent");
     assert_eq!(state(&wine), before);
     installer(&wine, &["uninstall", "--json"]).ok().says("\"changed\": false");
+    installer(&wine, &["install", "--dir", "plug"]).fails(2).says("a whole path");
+    installer(&wine, &["install", "--timeout", "18446744073709551615"]).fails(2).says("86400");
     installer(&wine, &["upgrade"]).fails(3).says("nothing to upgrade");
 }
 

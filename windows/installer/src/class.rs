@@ -91,6 +91,13 @@ pub fn interface_tree() -> Tree {
         .with_key("ProxyStubClsid32", Tree::default().with_text("", PROXY_STUB))
 }
 
+/// Whether calls of the interface reach another process. By whose proxy is not looked at: one that somebody else has registered is left alone.
+#[must_use]
+pub fn carries(interface: Option<&Tree>) -> bool {
+    let proxy = interface.and_then(|tree| tree.keys.get(&"ProxyStubClsid32".into()));
+    proxy.and_then(|proxy| proxy.text("")).is_some_and(|class| !class.is_empty())
+}
+
 /// Empty, which lets nobody in, should the constant ever not be one: a test holds it to what it means.
 fn callers() -> Vec<u8> {
     // No domain's names are in it.

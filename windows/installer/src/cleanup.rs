@@ -1,10 +1,11 @@
 //! Files that nothing needs any more. They are deleted when all else is done, and what a program has loaded later.
 
 use crate::caseless::Caseless;
-use crate::class::Class;
+use crate::class::{CLASSES, Class};
 use crate::files::{Layout, version_of};
 use crate::machine::{Failure, Found, Machine, Removed};
-use crate::plan::ASIDE;
+use crate::plan::{ASIDE, aside};
+use crate::step::Step;
 
 /// What is still there.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -71,16 +72,27 @@ fn one_version(
     Ok(())
 }
 
-/// Has Windows delete these when it starts next, then the folders that they were in, as far as those are empty by then.
+/// Has Windows delete these when it starts next, then the folders that they were in, as far as those are empty by then. Each is moved aside
+/// first: whoever installs again before that start puts a file there that must stay. Gives the names that they have then.
 ///
 /// # Errors
 /// When that cannot be arranged.
-pub fn at_restart(machine: &mut dyn Machine, layout: &Layout, files: &[Caseless]) -> Result<(), Failure> {
-    files.iter().try_for_each(|file| machine.remove_at_restart(file))?;
+pub fn at_restart(machine: &mut dyn Machine, layout: &Layout, files: &[Caseless]) -> Result<Vec<Caseless>, Failure> {
+    let mut moved = Vec::new();
+    for file in files {
+        let is_aside = CLASSES.iter().any(|class| Caseless::from(file.name()).is_aside_of(&class.dll.into(), ASIDE));
+        let name = if is_aside { file.clone() } else { aside(machine, file)? };
+        if !is_aside {
+            machine.take(&Step::Rename { from: file.clone(), to: name.clone() })?;
+        }
+        machine.remove_at_restart(&name)?;
+        moved.push(name);
+    }
     let mut folders: Vec<_> = files.iter().filter_map(Caseless::parent).collect();
     folders.extend(files.iter().filter_map(|file| file.parent()?.parent()));
     folders.extend(roots(layout));
-    folders.iter().try_for_each(|folder| machine.remove_at_restart(folder))
+    folders.iter().try_for_each(|folder| machine.remove_at_restart(folder))?;
+    Ok(moved)
 }
 
 /// The root and, where it is `Pando\ccg`, `Pando`.

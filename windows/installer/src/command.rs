@@ -22,6 +22,27 @@ pub enum Command {
     Keep(Keep),
 }
 
+/// A day is longer than anybody waits.
+const SECONDS: fn(&str) -> Result<u64, String> = |text| match text.parse() {
+    Ok(seconds @ 0..=86_400) => Ok(seconds),
+    _ => Err("a number from 0 to 86400".to_owned()),
+};
+
+/// A folder by its whole path: what is registered is looked up by others, from other folders.
+fn whole(text: &str) -> Result<String, String> {
+    let path = text.replace('/', "\\");
+    let path = path.trim_end_matches('\\');
+    let mut parts = path.split('\\');
+    let drive = parts.next().unwrap_or_default().as_bytes();
+    let on_a_drive = matches!(drive, [letter, b':'] if letter.is_ascii_alphabetic());
+    let plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['"', '<', '>', '|', '?', '*', ':']);
+    let names: Vec<_> = parts.collect();
+    if !on_a_drive || names.is_empty() || !names.into_iter().all(plain) {
+        return Err(r"a whole path such as D:\Pando\ccg, without . and ..".to_owned());
+    }
+    Ok(path.to_owned())
+}
+
 /// The end of each command's help.
 pub const EXIT_CODES: &str = "\
 Exit codes:
@@ -48,7 +69,7 @@ pub struct Which {
     #[arg(long, value_enum, value_name = "NAME")]
     pub plugin: Vec<PluginName>,
     /// Where plugins are installed, each version in a folder of its own; Pando\ccg in the folder of the computer's programs if not given.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = whole)]
     pub dir: Option<String>,
     /// Print JSON.
     #[arg(long)]
@@ -72,7 +93,7 @@ pub struct Install {
     #[arg(long, value_name = "ACCOUNT")]
     pub run_as: Option<String>,
     /// After so many seconds, undo what was done and give up; another run of the installer is waited for as long.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = SECONDS)]
     pub timeout: u64,
 }
 
@@ -83,7 +104,7 @@ pub struct Uninstall {
     pub which: Which,
     /// For so many seconds, wait for another run of the installer, and for programs that have a DLL loaded; then Windows removes the file
     /// when it starts next.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = SECONDS)]
     pub timeout: u64,
 }
 
@@ -106,7 +127,7 @@ pub struct Keep {
     #[arg(long, value_enum, env = "PANDO_PLUGIN_STATE", default_value_t = Kept::Installed)]
     pub state: Kept,
     /// How often to look, and put right what is not so.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub every: u64,
 }
 
@@ -155,4 +176,30 @@ pub fn run(_: &Command) -> ExitCode {
     // Who has closed standard error does not want to know.
     let _ = writeln!(std::io::stderr(), "{text}");
     ExitCode::from(3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plugins_are_installed_where_their_path_says_whoever_reads_it() {
+        assert_eq!(whole("D:/Pando/ccg/").as_deref(), Ok(r"D:\Pando\ccg"));
+        for partial in [
+            "",
+            "plug",
+            r"\plug",
+            "C:",
+            r"C:\",
+            "C:x",
+            r"C:\a\..\b",
+            r"C:\.\b",
+            r"C:\a\\b",
+            r"\\host\share\x",
+            r"C:\a:b",
+        ] {
+            assert!(whole(partial).is_err(), "{partial:?}");
+        }
+        assert!(SECONDS("86400").is_ok() && SECONDS("86401").is_err() && SECONDS("18446744073709551615").is_err());
+    }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::caseless::Caseless;
-use crate::class::{COM_CLASSES, Class, Registration, ccg_tree, event_tree, interface_key, interface_tree};
+use crate::class::{COM_CLASSES, Class, Registration, carries, ccg_tree, event_tree, interface_key, interface_tree};
 use crate::files::{Dll, Layout};
 use crate::machine::{Failure, Found, Machine};
 use crate::registry::{Tree, turn};
@@ -74,9 +74,9 @@ pub fn install(
         let Some(seen) = seen.classes.iter().find(|seen| seen.class == one.class) else { continue };
         register(layout, seen, one, &mut steps);
     }
-    if seen.interface.is_none() && !wanted.is_empty() {
+    if !carries(seen.interface.as_ref()) && !wanted.is_empty() {
         turn(&RECORD.into(), seen.record.as_ref(), Some(&recorded(seen.record.as_ref())), &mut steps);
-        turn(&interface_key(), None, Some(&interface_tree()), &mut steps);
+        turn(&interface_key(), seen.interface.as_ref(), Some(&interface_tree()), &mut steps);
     }
     for one in wanted {
         let Some(seen) = seen.classes.iter().find(|seen| seen.class == one.class) else { continue };
@@ -123,7 +123,10 @@ fn put_dll(machine: &dyn Machine, path: &Caseless, dll: &Dll, steps: &mut Vec<St
 }
 
 /// A name beside a DLL that nothing has.
-fn aside(machine: &dyn Machine, path: &Caseless) -> Result<Caseless, Refusal> {
+///
+/// # Errors
+/// When that cannot be told, or all names are taken.
+pub fn aside(machine: &dyn Machine, path: &Caseless) -> Result<Caseless, Failure> {
     const MOST: u32 = 100;
     for number in 1..MOST {
         let name = Caseless::from(format!("{path}.{number}{ASIDE}"));
@@ -131,7 +134,8 @@ fn aside(machine: &dyn Machine, path: &Caseless) -> Result<Caseless, Refusal> {
             return Ok(name);
         }
     }
-    Err(Refusal::InTheWay { path: format!("{path}.1{ASIDE}").into(), wanted: "file" })
+    let taken = std::io::Error::new(std::io::ErrorKind::AlreadyExists, "all names beside it are taken");
+    Err(Failure::new(format!("move {path} aside"), taken))
 }
 
 /// How the name of a DLL ends that was moved aside.

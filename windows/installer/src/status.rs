@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::caseless::Caseless;
-use crate::class::{COM_CLASSES, Registration, ccg_tree, event_tree, interface_key, interface_tree};
+use crate::class::{COM_CLASSES, Registration, carries, ccg_tree, event_tree, interface_key, interface_tree};
 use crate::files::{belongs, version_of};
 use crate::machine::Found;
 use crate::registry::{Tree, turn};
@@ -119,8 +119,8 @@ fn registrations(seen: &Seen, one: &SeenClass, dll: Option<&Caseless>) -> Vec<Fi
     }
     compare(&class.appid_path(), one.appid.as_ref(), &class.appid_tree(run_as));
     // What was there before us may be different, and is left alone.
-    if seen.interface.is_none() {
-        compare(&interface_key(), None, &interface_tree());
+    if !carries(seen.interface.as_ref()) {
+        compare(&interface_key(), seen.interface.as_ref(), &interface_tree());
     }
     if seen.com_classes.is_none() {
         compare(&COM_CLASSES.into(), None, &Tree::default());

@@ -157,7 +157,7 @@ fn delete_files(
             return Ok(left);
         }
         if !in_time() {
-            cleanup::at_restart(machine, layout, &left.in_use)?;
+            left.in_use = cleanup::at_restart(machine, layout, &left.in_use)?;
             return Ok(left);
         }
         machine.pause(Duration::from_millis(250));
@@ -198,7 +198,7 @@ fn report(
 
 fn layout(machine: &dyn Machine, which: &Which) -> Result<Layout, Error> {
     Ok(match &which.dir {
-        Some(dir) => Layout { root: dir.replace('/', "\\").trim_end_matches('\\').into() },
+        Some(dir) => Layout { root: dir.as_str().into() },
         None => Layout::below(&machine.program_files()?),
     })
 }

@@ -124,11 +124,26 @@ fn an_uninstall_waits_for_programs_and_then_leaves_the_file_to_the_next_start() 
     let in_time = || steps.replace(steps.get() + 1) < registrations;
     let report = uninstall_these(&mut memory, &layout(), &all(), &in_time).unwrap();
     assert_eq!(report.in_use.len(), 2);
-    let at_restart: Vec<_> = memory.at_restart.iter().filter(|path| path.name().ends_with(".dll")).cloned().collect();
-    assert_eq!(at_restart.len(), dlls(&memory).len());
+    let at_restart: Vec<_> = memory.at_restart.iter().filter(|path| path.name().ends_with(".old")).cloned().collect();
+    assert_eq!(at_restart.len(), 2, "{:?}", memory.at_restart);
     // Behind them, the folders that they were in.
     assert_eq!(memory.at_restart.last(), Some(&r"C:\Program Files\Pando".into()));
     assert_eq!(states(&memory), [State::Absent, State::Absent]);
+    // Who installs again before that start keeps what is installed.
+    install(&mut memory, &all(), "one", false).unwrap();
+    memory.files.retain(|path, _| !at_restart.contains(path));
+    assert_eq!(states(&memory), [State::Installed, State::Installed]);
+}
+
+#[test]
+fn a_proxy_that_leads_nowhere_is_missing() {
+    let mut memory = Memory::fresh();
+    install(&mut memory, &all(), "one", false).unwrap();
+    let proxy = installer::class::interface_key().join("ProxyStubClsid32");
+    memory.keys.remove(&proxy);
+    assert_eq!(states(&memory), [State::Incomplete, State::Incomplete]);
+    install(&mut memory, &all(), "one", false).unwrap();
+    assert_eq!(states(&memory), [State::Installed, State::Installed]);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Security descriptors as data: those we give, and what one that we find says.
 
+use std::io;
+
 use dtyp::sd::{AceKind, Control};
 use dtyp::{AccessMask, Ace, Error, SecurityDescriptor, Sid, sddl};
 
@@ -49,6 +51,9 @@ impl Readers {
 const CHANGES: u32 =
     0x0000_0002 | 0x0000_0004 | 0x0000_0040 | 0x0001_0000 | 0x0004_0000 | 0x0008_0000 | 0x1000_0000 | 0x4000_0000;
 
+/// Rights by which somebody puts something else in the place of a folder in it, or of itself. To add others is none: on drive C every user may.
+const REPLACES: u32 = 0x0000_0040 | 0x0001_0000 | 0x0004_0000 | 0x0008_0000 | 0x1000_0000;
+
 /// `NT SERVICE\TrustedInstaller`, who owns Windows' own files.
 fn trusted_installer() -> Option<Sid> {
     Sid::new(5, &[80, 956_008_885, 3_418_522_649, 1_831_038_044, 1_853_292_631, 2_271_478_464])
@@ -59,6 +64,18 @@ fn trusted_installer() -> Option<Sid> {
 /// # Errors
 /// When the bytes are no descriptor.
 pub fn who_else_may_change(descriptor: &[u8], me: &Sid) -> Result<Option<String>, Error> {
+    who_else_may(CHANGES, descriptor, me)
+}
+
+/// Who, besides those, may put something else in the place of what is in a folder with this descriptor, or of the folder.
+///
+/// # Errors
+/// When the bytes are no descriptor.
+pub fn who_else_may_replace(descriptor: &[u8], me: &Sid) -> Result<Option<String>, Error> {
+    who_else_may(REPLACES, descriptor, me)
+}
+
+fn who_else_may(rights: u32, descriptor: &[u8], me: &Sid) -> Result<Option<String>, Error> {
     let descriptor = SecurityDescriptor::from_bytes(descriptor)?;
     let trusted = |sid: &Sid| {
         sid == me
@@ -70,7 +87,7 @@ pub fn who_else_may_change(descriptor: &[u8], me: &Sid) -> Result<Option<String>
         return Ok(Some(format!("its owner {owner}")));
     }
     let Some(dacl) = descriptor.dacl else { return Ok(Some("everybody".to_owned())) };
-    let allows = |ace: &&Ace| ace.kind == AceKind::Allow && ace.is_effective() && ace.mask.0 & CHANGES != 0;
+    let allows = |ace: &&Ace| ace.kind == AceKind::Allow && ace.is_effective() && ace.mask.0 & rights != 0;
     Ok(dacl.aces.iter().filter(allows).find(|ace| !trusted(&ace.trustee)).map(|ace| name(&ace.trustee)))
 }
 
@@ -105,6 +122,24 @@ pub fn opened(descriptor: &[u8], rights: u32) -> Result<Vec<u8>, Error> {
 /// When the bytes are no descriptor.
 pub fn given_back(descriptor: &[u8]) -> Result<Vec<u8>, Error> {
     kept_inheritance(SecurityDescriptor::from_bytes(descriptor)?).to_bytes()
+}
+
+/// What came of giving a key back. One that has been deleted meanwhile, as was wanted of it, needs no giving back; Windows then refuses whatever
+/// is asked of it.
+///
+/// # Errors
+/// Says that it has not been given back, and why.
+pub fn is_given_back(path: &str, outcome: io::Result<()>) -> io::Result<()> {
+    const ERROR_KEY_DELETED: i32 = 1018;
+    outcome.or_else(|error| match error.raw_os_error() {
+        Some(ERROR_KEY_DELETED) => Ok(()),
+        _ => Err(io::Error::new(
+            error.kind(),
+            format!(
+                "HKLM\\{path} could not be given back to its owner, and administrators may still write to it: {error}"
+            ),
+        )),
+    })
 }
 
 /// Windows takes "it is inherited" for true only together with "please inherit".
@@ -163,6 +198,28 @@ mod tests {
         for closed in ["O:BAD:(A;OICI;FA;;;BA)(A;OICI;0x1200a9;;;WD)", "O:BAD:", "O:S-1-5-21-1-2-3-500D:(D;;FA;;;WD)"] {
             assert_eq!(who_else_may_change(&bytes(closed), &me()).unwrap(), None, "{closed}");
         }
+    }
+
+    #[test]
+    fn who_may_only_add_to_a_folder_replaces_nothing_in_it() {
+        // As folders are that somebody makes on drive C.
+        let made = bytes(
+            "O:BAD:AI(A;OICIID;FA;;;BA)(A;OICIID;FA;;;SY)(A;OICIID;0x1200a9;;;BU)(A;CIID;LC;;;BU)(A;CIIOID;DC;;;BU)",
+        );
+        assert_eq!(who_else_may_change(&made, &me()).unwrap().as_deref(), Some("every user"));
+        assert_eq!(who_else_may_replace(&made, &me()).unwrap(), None);
+        for open in ["O:BAD:(A;;0x1301bf;;;AU)", "O:BAD:(A;;DT;;;AU)", "O:BAD:(A;;WO;;;AU)", "O:BAD:(A;;FA;;;AU)"] {
+            let who = who_else_may_replace(&bytes(open), &me()).unwrap();
+            assert_eq!(who.as_deref(), Some("every user who has logged on"), "{open}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_was_deleted_needs_no_giving_back() {
+        assert!(is_given_back("K", Ok(())).is_ok());
+        assert!(is_given_back("K", Err(io::Error::from_raw_os_error(1018))).is_ok());
+        let error = is_given_back("K", Err(io::Error::from_raw_os_error(5))).unwrap_err().to_string();
+        assert!(error.starts_with(r"HKLM\K could not be given back"), "{error}");
     }
 
     #[test]

@@ -181,15 +181,9 @@ pub fn with_right<T>(path: &str, right: u32, act: impl FnOnce() -> io::Result<T>
     // Its owner may change its rights.
     let acted = Open::key(path, WRITE_DAC).and_then(|list| {
         let acted = list.set(DACL_SECURITY_INFORMATION, &open).and_then(|()| act());
-        list.set(DACL_SECURITY_INFORMATION, &back).map_err(|error| not_given_back(path, error)).and(acted)
+        rights::is_given_back(path, list.set(DACL_SECURITY_INFORMATION, &back)).and(acted)
     });
-    owner.set(OWNER_SECURITY_INFORMATION, &back).map_err(|error| not_given_back(path, error)).and(acted)
-}
-
-fn not_given_back(path: &str, error: io::Error) -> io::Error {
-    let text =
-        format!("HKLM\\{path} could not be given back to its owner, and administrators may still write to it: {error}");
-    io::Error::new(error.kind(), text)
+    rights::is_given_back(path, owner.set(OWNER_SECURITY_INFORMATION, &back)).and(acted)
 }
 
 /// An open key.

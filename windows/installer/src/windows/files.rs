@@ -11,6 +11,7 @@ use windows::Win32::Storage::FileSystem::{FILE_ATTRIBUTE_REPARSE_POINT, FILE_FLA
 
 use protect::rights::{Readers, who_else_may_change};
 
+use super::keys;
 use crate::caseless::Caseless;
 use crate::machine::{Failure, Found, Removed};
 use crate::plan::ASIDE;
@@ -116,6 +117,10 @@ pub fn remove(path: &Caseless) -> Result<Removed, Failure> {
 
 /// Has it deleted when the computer starts next; a folder only if it is empty then.
 pub fn remove_at_restart(path: &Caseless) -> Result<(), Failure> {
+    // Windows keeps one list for the whole machine, and does not look whether something is on it already.
+    if keys::goes_at_restart(path) {
+        return Ok(());
+    }
     protect::system::remove_at_restart(Path::new(path.as_str()))
         .map_err(|source| Failure::new(format!("have {path} removed at the next start"), source))
 }

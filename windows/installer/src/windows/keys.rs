@@ -119,6 +119,14 @@ fn value(key: &Key, name: &Caseless) -> Result<Option<Value>, Error> {
     }
 }
 
+/// Whether Windows is to delete that file when it starts next. A list that cannot be read is none.
+pub fn goes_at_restart(path: &Caseless) -> bool {
+    let manager = Caseless::from(r"SYSTEM\CurrentControlSet\Control\Session Manager");
+    let listed = open(&manager, KEY_QUERY_VALUE.0).and_then(|key| key.get_multi_string("PendingFileRenameOperations"));
+    let wanted = Caseless::from(format!(r"\??\{path}"));
+    listed.is_ok_and(|listed| listed.into_iter().any(|name| Caseless::from(name) == wanted))
+}
+
 /// `C:\Program Files`, as Windows knows it; the environment's variable could be anybody's.
 pub fn program_files() -> Result<Caseless, Failure> {
     let path = Caseless::from(r"SOFTWARE\Microsoft\Windows\CurrentVersion");
