@@ -1,7 +1,6 @@
 //! Makes the objects that the guard calls. Microsoft, "IClassFactory".
 
 use std::ffi::c_void;
-use std::mem::ManuallyDrop;
 
 use ccg_classes::ICcgDomainAuthCredentials;
 use windows::Win32::Foundation::{CLASS_E_NOAGGREGATION, E_POINTER};
@@ -10,7 +9,7 @@ use windows_core::{BOOL, Error, GUID, IUnknown, Interface, Ref, Result, implemen
 
 use crate::Server;
 use crate::credentials::Credentials;
-use crate::module::Alive;
+use crate::module::{self, Alive};
 
 #[implement(IClassFactory)]
 pub(crate) struct ClassFactory {
@@ -26,11 +25,14 @@ impl ClassFactory {
 
 impl IClassFactory_Impl for ClassFactory_Impl {
     fn CreateInstance(&self, outer: Ref<'_, IUnknown>, interface: *const GUID, object: *mut *mut c_void) -> Result<()> {
-        if object.is_null() || interface.is_null() {
+        if object.is_null() {
             return Err(Error::from_hresult(E_POINTER));
         }
         // SAFETY: it is not null, and the caller gives room for a pointer there.
         unsafe { object.write(std::ptr::null_mut()) };
+        if interface.is_null() {
+            return Err(Error::from_hresult(E_POINTER));
+        }
         if !outer.is_null() {
             return Err(Error::from_hresult(CLASS_E_NOAGGREGATION));
         }
@@ -41,10 +43,9 @@ impl IClassFactory_Impl for ClassFactory_Impl {
 
     fn LockServer(&self, lock: BOOL) -> Result<()> {
         if lock.as_bool() {
-            let _ = ManuallyDrop::new(Alive::new());
+            module::lock()
         } else {
-            // The one of an earlier lock.
-            Alive::release();
+            module::unlock()
         }
         Ok(())
     }

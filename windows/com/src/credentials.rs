@@ -48,6 +48,7 @@ impl ICcgDomainAuthCredentials_Impl for Credentials_Impl {
         if places.iter().any(|place| place.is_null()) {
             return E_POINTER;
         }
+        module::stay();
         // SAFETY: the caller passes a text that ends, or null.
         let Some(input) = (unsafe { read(input) }) else {
             return refuse(self.server, E_INVALIDARG, "the plugin input is missing, longer than any, or not a text");
@@ -95,9 +96,6 @@ fn texts(credentials: &PasswordCredentials) -> Option<[OutText; 3]> {
 }
 
 fn failed(server: &Server, error: &PluginError) -> HRESULT {
-    if matches!(error, PluginError::Akv(akv) if matches!(**akv, plugins::AkvError::Timeout { .. })) {
-        module::stay();
-    }
     let codes = error.windows_codes();
     event_log::write(&server.class, Kind::Error, codes.event, &error.to_string());
     HRESULT(codes.hresult)

@@ -10,6 +10,8 @@ use windows_registry::{Key, LOCAL_MACHINE, Type};
 pub struct Settings {
     key: Option<Key>,
     path: String,
+    /// Whether it is the plugin's own, and not that of something declared in it.
+    is_whole: bool,
 }
 
 /// Why they cannot be used.
@@ -27,14 +29,20 @@ const MOST: usize = 64;
 
 impl Settings {
     pub(crate) fn of(class: &Class) -> Result<Self, SettingsError> {
-        Self::open(class.settings_key())
+        let settings = Self { is_whole: true, ..Self::open(class.settings_key())? };
+        let Some(key) = &settings.key else { return Ok(settings) };
+        match key.get_type(LOG_CALLS) {
+            Ok(kind) if kind != Type::U32 => Err(settings.error(LOG_CALLS, "it is no REG_DWORD")),
+            Err(error) if !is_absence(&error) => Err(settings.error(LOG_CALLS, error.message())),
+            _ => Ok(settings),
+        }
     }
 
     fn open(path: String) -> Result<Self, SettingsError> {
-        const FILE_NOT_FOUND: i32 = 0x8007_0002_u32.cast_signed();
+        let is_whole = false;
         match LOCAL_MACHINE.open(&path) {
-            Ok(key) => Ok(Self { key: Some(key), path }),
-            Err(error) if error.code().0 == FILE_NOT_FOUND => Ok(Self { key: None, path }),
+            Ok(key) => Ok(Self { key: Some(key), path, is_whole }),
+            Err(error) if is_absence(&error) => Ok(Self { key: None, path, is_whole }),
             Err(error) => Err(SettingsError { path, what: error.message() }),
         }
     }
@@ -47,8 +55,10 @@ impl Settings {
         let Some(key) = &self.key else { return Ok(()) };
         let known = |name: &str, known: &[&str]| known.iter().any(|one| one.eq_ignore_ascii_case(name));
         let failed = |error: windows_core::Error| self.error("", error.message());
-        if let Some((name, _)) =
-            key.values().map_err(failed)?.find(|(name, _)| !known(name, values) && !known(name, &[LOG_CALLS]))
+        if let Some((name, _)) = key
+            .values()
+            .map_err(failed)?
+            .find(|(name, _)| !known(name, values) && !(self.is_whole && known(name, &[LOG_CALLS])))
         {
             return Err(self.error(&name, "there is no value of that name"));
         }
@@ -64,7 +74,11 @@ impl Settings {
     /// [`SettingsError`] when it is something else.
     pub fn text(&self, name: &str) -> Result<Option<String>, SettingsError> {
         let Some(key) = &self.key else { return Ok(None) };
-        let Ok(kind) = key.get_type(name) else { return Ok(None) };
+        let kind = match key.get_type(name) {
+            Ok(kind) => kind,
+            Err(error) if is_absence(&error) => return Ok(None),
+            Err(error) => return Err(self.error(name, error.message())),
+        };
         let text = match kind {
             Type::String => key.get_string(name),
             Type::MultiString => key.get_multi_string(name).map(|lines| lines.join("\n")),
@@ -80,6 +94,9 @@ impl Settings {
     pub fn each(&self, name: &str) -> Result<Vec<(String, Self)>, SettingsError> {
         let list = Self::open(format!(r"{}\{name}", self.path))?;
         let Some(key) = &list.key else { return Ok(Vec::new()) };
+        if let Some((name, _)) = key.values().map_err(|error| list.error("", error.message()))?.next() {
+            return Err(list.error(&name, "there is no value of that name"));
+        }
         let names: Vec<_> = key.keys().map_err(|error| list.error("", error.message()))?.take(MOST + 1).collect();
         if names.len() > MOST {
             return Err(list.error("", format!("it has more than {MOST} keys")));
@@ -99,4 +116,9 @@ impl Settings {
     pub fn log_calls(&self) -> bool {
         self.key.as_ref().is_some_and(|key| key.get_u32(LOG_CALLS).is_ok_and(|value| value != 0))
     }
+}
+
+fn is_absence(error: &windows_core::Error) -> bool {
+    const FILE_NOT_FOUND: i32 = 0x8007_0002_u32.cast_signed();
+    error.code().0 == FILE_NOT_FOUND
 }
