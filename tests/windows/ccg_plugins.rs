@@ -10,6 +10,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 
 use pando_tests::azure::{AUDIENCE, Azure, IDENTITY, STRANGER};
 use pando_tests::chain::{AccountProvider, NAMESPACE, SECRET, write_secret};
@@ -89,10 +90,10 @@ fn a_registered_plugin_gives_the_account_and_an_unregistered_one_is_gone() {
 }
 
 #[test]
-fn a_dll_lets_itself_be_unloaded_when_nobody_uses_it() {
+fn a_dll_that_was_called_stays_for_its_threads_and_says_so() {
     let (_domain, _provider, computer) = kubernetes_node();
     let called = host(&computer, "rkc", &[&input(SECRET)]).args(["--dll", r"C:\pando\CCGRKC.dll"]).ok();
-    assert_eq!(document(&called)["unloaded"], true);
+    assert_eq!(document(&called)["unloaded"], false);
 }
 
 #[test]
@@ -142,6 +143,20 @@ fn what_a_credential_spec_must_not_say_is_refused_before_anything_is_opened() {
     assert_eq!(result(&computer, "rkc", &"a".repeat(20_000))["hresult"], E_INVALIDARG);
     for (absent, code) in [(input("no-such-secret"), E_FAIL), ("another-namespace:x".to_owned(), E_FAIL)] {
         assert_eq!(result(&computer, "rkc", &absent)["hresult"], code, "{absent}");
+    }
+}
+
+#[test]
+fn a_folder_that_others_may_change_is_no_providers() {
+    let (domain, _provider, computer) = kubernetes_node();
+    let own = domain.path("host").join(NAMESPACE);
+    for path in [own.clone(), own.join("ssl/ca"), own.join("port.txt")] {
+        let mode = fs::metadata(&path).expect("it is there").permissions();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).expect("its rights can be changed");
+        let refused = host(&computer, "rkc", &[&input(SECRET)]).env("WINEDEBUG", "-all,+eventlog").fails(1);
+        refused.says(E_FAIL).says("may be changed by everybody, who could pass for the account provider");
+        fs::set_permissions(&path, mode).expect("its rights can be changed");
+        assert_eq!(result(&computer, "rkc", &input(SECRET))["hresult"], OK, "{}", path.display());
     }
 }
 

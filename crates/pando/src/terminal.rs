@@ -28,6 +28,7 @@ pub fn table(table: &comfy_table::Table) {
 }
 
 /// RFC 3339, to the minute.
+#[cfg(unix)]
 pub fn time(time: dtyp::FileTime) -> String {
     let time = time.generalized();
     let part = |range: std::ops::Range<usize>| time.get(range).unwrap_or_default();

@@ -21,6 +21,16 @@ pub enum PluginError {
         /// The file that would hold its port.
         path: PathBuf,
     },
+    /// Anybody could be the provider.
+    #[error(
+        "{path} may be changed by {who}, who could pass for the account provider: take that right away (an account provider of Pando's closes its own folders when it starts)"
+    )]
+    OpenFolder {
+        /// The folder or file.
+        path: PathBuf,
+        /// Who may change it.
+        who: String,
+    },
     /// The file is there, but holds no port.
     #[error("{path} holds no port: {what} (restart the account provider)")]
     BadPort {

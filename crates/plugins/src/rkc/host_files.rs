@@ -23,6 +23,8 @@ impl HostFiles {
         let whole = host_dir.join(namespace.as_str());
         let own = whole.join("releases").join(secret.as_str());
         let folder = if own.join("port.txt").exists() { own } else { whole };
+        #[cfg(windows)]
+        super::rights::check(host_dir, &folder)?;
         let port = port(&folder.join("port.txt"), namespace)?;
         let roots = Roots::load(&folder.join("ssl/ca/ca.crt")).map_err(PluginError::Identity)?;
         let identity = matching_identity(&folder.join("ssl/client")).map_err(PluginError::Identity)?;

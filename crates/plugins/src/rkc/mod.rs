@@ -3,6 +3,8 @@
 mod answer;
 mod host_files;
 mod request;
+#[cfg(windows)]
+mod rights;
 
 use std::path::PathBuf;
 use std::time::Duration;
