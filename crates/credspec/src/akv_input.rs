@@ -139,7 +139,8 @@ impl FromStr for AkvInput {
         if object_id == Guid::NIL {
             return Err(BadInput::ObjectId);
         }
-        Ok(Self { object_id, secret: value("SecretUri")?.parse()? })
+        let uri = Some(value("SecretUri")?).filter(|uri| !uri.is_empty());
+        Ok(Self { object_id, secret: uri.ok_or(BadInput::Missing { key: "SecretUri" })?.parse()? })
     }
 }
 
@@ -188,6 +189,8 @@ mod tests {
             (format!("ObjectId={ID}"), BadInput::Missing { key: "SecretUri" }),
             (format!(" ObjectId={ID};SecretUri={URI}"), BadInput::Missing { key: "ObjectId" }),
             (format!("ObjectId={ID}; SecretUri={URI}"), BadInput::Missing { key: "SecretUri" }),
+            (format!("ObjectId={ID};SecretUri="), BadInput::Missing { key: "SecretUri" }),
+            (format!("ObjectId={ID};SecretUri={URI};SecretUri="), BadInput::Missing { key: "SecretUri" }),
             (format!("ObjectId= {ID};SecretUri={URI}"), BadInput::ObjectId),
             (format!("ObjectId=;SecretUri={URI}"), BadInput::ObjectId),
             (format!("ObjectId={};SecretUri={URI}", Guid::NIL), BadInput::ObjectId),

@@ -9,6 +9,10 @@ pub(crate) fn shown(text: &str) -> String {
 
 /// `host` or `host:port`, and nothing else.
 pub(crate) fn host(text: &str) -> Option<SecretUri> {
+    // With a path of its own it could complete what is put behind it here.
+    if text.contains(['/', '?', '#']) {
+        return None;
+    }
     format!("https://{text}/secrets/x").parse().ok()
 }
 
@@ -35,6 +39,9 @@ mod tests {
             "http://x?y",
             "http://u@x",
             "http://x/a",
+            "http://x/secrets",
+            "http://x/secrets/a",
+            "http://x/secrets/a?",
             "http://x:0",
         ] {
             assert!(metadata_service(url).is_err(), "{url}");

@@ -22,7 +22,9 @@ pub(crate) struct Reply {
 /// Why there is no answer.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Not the server that was meant.
+    /// Its certificate does not show that it is the server that was meant. Nothing of the question was sent.
+    Untrusted(String),
+    /// TLS failed otherwise, before the question was sent or after.
     Tls(String),
     /// Nobody there.
     Unreachable(String),
@@ -143,7 +145,12 @@ fn read(response: Result<Response<Body>, Error>) -> Result<Reply, Failure> {
 
 fn explain(error: Error) -> Failure {
     if let Some(tls) = tls_cause(&error) {
-        return Failure::Tls(tls.to_string());
+        return match tls {
+            rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => {
+                Failure::Untrusted(tls.to_string())
+            }
+            other => Failure::Tls(format!("TLS: {other}")),
+        };
     }
     match error {
         Error::Timeout(_) => Failure::Timeout,

@@ -45,6 +45,12 @@ impl Patience {
         Budget::new(self.timeout, &*self.pause)
     }
 
+    /// For one call, and how much of its time is kept for what has to come after: `kept`, if that is no large part of it.
+    pub(crate) fn budget_but(&self, kept: Duration) -> (Budget<'_>, Duration) {
+        let kept = kept.min(self.timeout / 4);
+        (Budget::new(self.timeout - kept, &*self.pause), kept)
+    }
+
     pub(crate) fn seconds(&self) -> u64 {
         self.timeout.as_secs()
     }

@@ -147,7 +147,7 @@ fn an_input_that_is_wrong_is_told_apart() {
         (format!("SecretUri={uri}"), "no ObjectId", E_INVALIDARG, 1013),
         (format!("ObjectId=;SecretUri={uri}"), "ObjectId", E_INVALIDARG, 1013),
         (format!("ObjectId={IDENTITY}"), "no SecretUri", E_NOT_VALID_STATE, 1014),
-        (format!("ObjectId={IDENTITY};SecretUri="), "SecretUri", E_INVALIDARG, 1015),
+        (format!("ObjectId={IDENTITY};SecretUri="), "no SecretUri", E_NOT_VALID_STATE, 1014),
         (
             format!("ObjectId={IDENTITY};SecretUri=http://contoso.vault.azure.net/secrets/x"),
             "https://",

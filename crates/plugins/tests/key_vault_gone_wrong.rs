@@ -4,6 +4,7 @@
 mod azure;
 mod servers;
 
+use std::io::Write;
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -257,6 +258,18 @@ fn another_servers_certificate_is_not_believed_and_sees_no_token() {
         azure.vault_was_not_asked();
         assert_eq!(azure.waits(), [0; 0]);
     }
+}
+
+#[test]
+fn a_connection_that_breaks_after_the_question_is_not_said_to_have_carried_no_token() {
+    let garbled: Behaviour = Box::new(|_, stream| {
+        let _ = stream.socket().write_all(&[&[0x17, 3, 3, 0, 32][..], &[0; 32]].concat());
+    });
+    let azure = Azure::new(vec![says(good_token())], vec![garbled]);
+    let error = azure.fails();
+    assert!(matches!(&error, AkvError::Unreachable { what, .. } if what.starts_with("TLS: ")), "{error:?}");
+    assert!(!error.to_string().contains("token"), "{error}");
+    assert_eq!(azure.vault.questions().len(), 1);
 }
 
 #[test]

@@ -193,6 +193,16 @@ fn a_refusal_is_told_apart_and_the_token_ends_all_the_same() {
 }
 
 #[test]
+fn a_token_ends_although_the_call_ran_out_of_time() {
+    let [silent] = <[Behaviour; 1]>::try_from(silent()).ok().unwrap();
+    let vault = Emulated::new(vec![says(login()), silent, says(answer(204, ""))]);
+    let plugin = vault.plugin.clone().with_timeout(Duration::from_secs(2));
+    let error = Emulated::error(plugin.get_password_credentials("secret:ccg/webapp01"));
+    assert!(matches!(error, VaultError::Timeout { .. }), "{error:?}");
+    assert!(vault.server.questions()[2].contains("/auth/token/revoke-self"), "{:?}", vault.server.questions());
+}
+
+#[test]
 fn who_is_busy_is_asked_again_and_not_for_ever() {
     for (status, words) in [(429, "too often"), (500, "try again"), (503, "unseal"), (472, "try again")] {
         let behaviours = vec![says(answer(status, "")), says(login()), says(answer(status, "")), says(secret())];

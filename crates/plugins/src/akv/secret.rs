@@ -36,8 +36,8 @@ pub(super) fn fetch(
     let reply = asked.outcome.map_err(|failure| {
         let vault = vault.clone();
         match failure {
-            Failure::Tls(what) => AkvError::NotTheVault { vault, what },
-            Failure::Unreachable(what) => AkvError::Unreachable { vault, what },
+            Failure::Untrusted(what) => AkvError::NotTheVault { vault, what },
+            Failure::Unreachable(what) | Failure::Tls(what) => AkvError::Unreachable { vault, what },
             Failure::Timeout => AkvError::Timeout { vault, seconds },
             Failure::Unusable(what) => AkvError::BadAnswer { vault, what },
         }

@@ -35,7 +35,9 @@ pub(super) fn fetch(
     let unanswered = |failure| match failure {
         Failure::Unreachable(what) => AkvError::NoMetadataService { service: service.clone(), what },
         Failure::Timeout => AkvError::MetadataTimeout { service: service.clone(), seconds },
-        Failure::Tls(what) | Failure::Unusable(what) => AkvError::BadToken { service: service.clone(), what },
+        Failure::Untrusted(what) | Failure::Tls(what) | Failure::Unusable(what) => {
+            AkvError::BadToken { service: service.clone(), what }
+        }
     };
     let reply = asked.outcome.map_err(unanswered)?;
     let (status, code, tries) = (reply.status, code(&reply.body), asked.tries);

@@ -200,6 +200,8 @@ mod tests {
             "*.example.com",
             "https://x",
             "a/b",
+            "a/secrets",
+            "a/secrets/b",
             "a@b",
             "a b",
             "a:0",

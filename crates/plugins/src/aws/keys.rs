@@ -15,6 +15,8 @@ use crate::retry::{Budget, Policy};
 
 /// What passes by itself; off AWS nobody answers, and nobody should wait long to hear so.
 const POLICY: Policy = Policy { statuses: |status| matches!(status, 429 | 500..=599), unanswered: 2 };
+/// More than any token of an agent.
+const LONGEST_TOKEN: u16 = 16 << 10;
 /// Seconds that a session with the metadata service lasts.
 const SESSION: &str = "60";
 /// Where agents of Amazon ECS and EKS answer on a machine.
@@ -196,7 +198,9 @@ impl Asking {
         let service = self.service.clone();
         budget.ask(&POLICY, once).outcome.map_err(|failure| match failure {
             Failure::Timeout => AwsError::Timeout { who: service, seconds: self.seconds },
-            Failure::Unreachable(what) | Failure::Tls(what) => AwsError::NoMetadataService { service, what },
+            Failure::Unreachable(what) | Failure::Untrusted(what) | Failure::Tls(what) => {
+                AwsError::NoMetadataService { service, what }
+            }
             Failure::Unusable(what) => AwsError::BadKeys { service, what },
         })
     }
@@ -218,19 +222,20 @@ fn agent_token() -> Result<Option<HeaderValue>, AwsError> {
     let wrong = |what: String| AwsError::NoKeys { from: KeySource::Container.name(), what };
     let text = match std::env::var_os("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
         Some(path) => {
-            let mut text = String::new();
+            // What is longer than this is no token; within it, nothing moves.
+            let mut text = zeroize::Zeroizing::new(String::with_capacity(usize::from(LONGEST_TOKEN) + 1));
             let file = std::fs::File::open(&path);
-            let read = file
-                .and_then(|file| std::io::Read::read_to_string(&mut std::io::Read::take(file, 16 << 10), &mut text));
+            let read = file.and_then(|file| {
+                std::io::Read::read_to_string(&mut std::io::Read::take(file, LONGEST_TOKEN.into()), &mut text)
+            });
             read.map_err(|error| wrong(format!("the file in AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: {error}")))?;
             text
         }
         None => match std::env::var("AWS_CONTAINER_AUTHORIZATION_TOKEN") {
-            Ok(text) => text,
+            Ok(text) => zeroize::Zeroizing::new(text),
             Err(_) => return Ok(None),
         },
     };
-    let text = zeroize::Zeroizing::new(text);
     let header = secret_header(text.trim()).ok_or_else(|| wrong("the agent's token fits into no header".to_owned()))?;
     Ok(Some(header))
 }

@@ -82,7 +82,7 @@ impl Aws {
         let reply = asked.outcome.map_err(|failure| {
             let endpoint = endpoint.clone();
             match failure {
-                Failure::Tls(what) => AwsError::NotTheEndpoint { endpoint, what },
+                Failure::Untrusted(what) | Failure::Tls(what) => AwsError::NotTheEndpoint { endpoint, what },
                 Failure::Unreachable(what) => AwsError::Unreachable { endpoint, what },
                 Failure::Timeout => AwsError::Timeout { who: endpoint, seconds },
                 Failure::Unusable(what) => AwsError::BadAnswer { endpoint, what },

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use credspec::RkcInput;
+use rustls::AlertDescription;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
@@ -82,7 +83,7 @@ fn explain(files: &HostFiles, timeout: Duration, error: ureq::Error) -> PluginEr
     let (namespace, address) = (files.namespace.clone(), files.address());
     if let Some(tls) = tls_cause(&error) {
         return match tls {
-            rustls::Error::AlertReceived(alert) => {
+            rustls::Error::AlertReceived(alert) if is_about_a_certificate(*alert) => {
                 PluginError::CertificateRefused { namespace, what: format!("{alert:?}") }
             }
             other => PluginError::NotTheProvider { namespace, address, what: other.to_string() },
@@ -99,6 +100,23 @@ fn explain(files: &HostFiles, timeout: Duration, error: ureq::Error) -> PluginEr
         }
         other => PluginError::BadAnswer { namespace, what: other.to_string() },
     }
+}
+
+/// RFC 8446 6.2: what a server says that does not take the plugin's certificate.
+fn is_about_a_certificate(alert: AlertDescription) -> bool {
+    use AlertDescription as A;
+    matches!(
+        alert,
+        A::BadCertificate
+            | A::UnsupportedCertificate
+            | A::CertificateRevoked
+            | A::CertificateExpired
+            | A::CertificateUnknown
+            | A::UnknownCA
+            | A::AccessDenied
+            | A::CertificateRequired
+            | A::DecryptError
+    )
 }
 
 fn bad_answer(files: &HostFiles, what: String) -> PluginError {

@@ -1,6 +1,7 @@
 //! As whom the plugin asks: a token that a login gives and that is given back after use, or one that lies in a file.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -15,6 +16,9 @@ use crate::retry::Policy;
 
 /// A token of a service account, a secret identifier or a token; none is longer.
 const LONGEST: usize = 16 << 10;
+
+/// Kept of a call's time, so that a token can be given back however long the rest took.
+pub(super) const GIVING_BACK: Duration = Duration::from_secs(2);
 
 /// What passes by itself. 412: a standby that has not heard of the token yet. 472 and 473: standbys.
 pub(super) const POLICY: Policy =
@@ -147,16 +151,14 @@ fn log_in(
 }
 
 /// Ends a token that a login gave, so that none is left until it expires. Whether that works changes nothing: it is a matter of tidiness.
-pub(super) fn give_back(call: &mut Call<'_>, auth: &VaultAuth, token: &SecretString) {
-    const ONCE: Policy = Policy { statuses: |_| false, unanswered: 1 };
+pub(super) fn give_back(call: &Call<'_>, auth: &VaultAuth, token: &SecretString) {
     if matches!(auth.0, Method::Token(_)) || !is_token(token.expose_secret()) {
         return;
     }
     let Some(headers) = call.headers_with(token) else { return };
     let url = call.url("auth/token/revoke-self");
-    let brief = std::time::Duration::from_secs(2);
-    let asked = call.budget.ask(&ONCE, |timeout| http::post(&call.agent, &url, &headers, b"", timeout.min(brief)));
-    if !asked.outcome.is_ok_and(|reply| matches!(reply.status, 200..=299)) {
+    let answer = http::post(&call.agent, &url, &headers, b"", call.for_giving_back);
+    if !answer.is_ok_and(|reply| matches!(reply.status, 200..=299)) {
         tracing::debug!(server = call.server, "the token that was used could not be revoked: it ends by itself");
     }
 }

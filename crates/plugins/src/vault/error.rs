@@ -141,7 +141,7 @@ impl VaultError {
     pub(super) fn unanswered(failure: Failure, server: &str, seconds: u64) -> Self {
         let server = server.to_owned();
         match failure {
-            Failure::Tls(what) => Self::NotTheVault { server, what },
+            Failure::Untrusted(what) | Failure::Tls(what) => Self::NotTheVault { server, what },
             Failure::Unreachable(what) => Self::Unreachable { server, what },
             Failure::Timeout => Self::Timeout { server, seconds },
             Failure::Unusable(what) => Self::BadAnswer { server, what },

@@ -9,6 +9,8 @@ mod error;
 mod read;
 mod settings;
 
+use std::time::Duration;
+
 use credspec::{StorePath, VAULT_CLSID, VaultInput};
 use dtyp::Guid;
 use pki::Roots;
@@ -95,17 +97,19 @@ impl Vault {
         }
         let unchecked = |source| VaultError::Roots { server: self.server.clone(), source };
         let roots = self.roots.as_ref();
+        let (budget, for_giving_back) = self.patience.budget_but(auth::GIVING_BACK);
         let mut call = Call {
             agent: http::https_trusting(roots).map_err(unchecked)?,
             server: &self.server,
             headers: settings::headers(self.namespace.as_ref()),
-            budget: self.patience.budget(),
+            budget,
+            for_giving_back,
             seconds: self.patience.seconds(),
         };
         let token = auth::token(&mut call, &self.auth)?;
         let read = read::fetch(&mut call, &token, input);
         // Of no use to anybody from here on, whatever came of it.
-        auth::give_back(&mut call, &self.auth, &token);
+        auth::give_back(&call, &self.auth, &token);
         let answers::Read { account, version } = read?;
         let by = http::trusted(roots);
         Ok(PasswordCredentials {
@@ -130,6 +134,7 @@ struct Call<'a> {
     server: &'a str,
     headers: Vec<Header>,
     budget: Budget<'a>,
+    for_giving_back: Duration,
     seconds: u64,
 }
 

@@ -7,8 +7,22 @@ use std::sync::{Arc, Mutex};
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-pub trait Stream: Read + Write {}
-impl<T: Read + Write> Stream for T {}
+pub trait Stream: Read + Write {
+    /// The socket beneath, past TLS.
+    fn socket(&mut self) -> &mut TcpStream;
+}
+
+impl Stream for TcpStream {
+    fn socket(&mut self) -> &mut TcpStream {
+        self
+    }
+}
+
+impl Stream for StreamOwned<ServerConnection, TcpStream> {
+    fn socket(&mut self) -> &mut TcpStream {
+        &mut self.sock
+    }
+}
 
 /// What a server does with the question it has read.
 pub type Behaviour = Box<dyn Fn(&str, &mut dyn Stream) + Send>;
