@@ -2,7 +2,7 @@
 #![no_main]
 
 #[allow(dead_code, reason = "only its parser is of use here")]
-#[path = "../../crates/pando/src/cli.rs"]
+#[path = "../../crates/pando/src/cli/mod.rs"]
 mod cli;
 #[allow(dead_code, reason = "only its parser is of use here")]
 #[path = "../../crates/pando/src/config.rs"]
