@@ -379,6 +379,19 @@ fn no_body_makes_it_need_more_memory_than_its_pod_has() {
             }
         });
     }
+    // Small ones, with answers that are large.
+    let one = json!({ "name": "c", "securityContext": { "windowsOptions": { "gmsaCredentialSpecName": "webapp01" } } });
+    let spec = json!({ "serviceAccountName": "app", "containers": vec![one; 500] });
+    let request = json!({ "uid": "u", "kind": { "kind": "Pod" }, "operation": "CREATE", "namespace": "shop", "object": { "spec": spec } });
+    let body = json!({ "request": request }).to_string();
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                let (code, answer) = webhook.post(&authority, "/mutate", "application/json", body.as_str());
+                assert!(code == "503" || answer["response"]["patch"].is_string(), "{code} {answer}");
+            });
+        }
+    });
     let peak = webhook.peak_memory();
     assert!(peak < before.max(48 << 10) + (48 << 10), "{before} KiB before, {peak} KiB at most");
 }

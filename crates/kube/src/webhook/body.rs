@@ -21,10 +21,29 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// Of a body that is refused for its size, so much is read and thrown away: who is still sending would not hear why.
 const DRAINED: usize = 16 << 20;
 
-/// A body, and its room until the answer is made.
+/// A body, its room until it has been read, and whose it is.
 pub(super) struct Held {
     pub(super) bytes: Bytes,
     pub(super) room: Room,
+    pub(super) peer: Arc<Peer>,
+}
+
+/// What is sent, and its room until that is done: who reads slowly, or not at all, has no more than its share kept for it.
+struct Kept {
+    text: Vec<u8>,
+    _room: Room,
+}
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        &self.text
+    }
+}
+
+/// An answer in JSON that keeps its room until it is sent.
+pub(super) fn json(answer: &serde_json::Value, room: Room) -> Response {
+    let text = Bytes::from_owner(Kept { text: answer.to_string().into_bytes(), _room: room });
+    ([(CONTENT_TYPE, "application/json")], text).into_response()
 }
 
 /// Reads it. Anything else is refused before it is read.
@@ -44,13 +63,19 @@ pub(super) async fn read(request: Request) -> Result<Held, Response> {
     let Some(peer) = request.extensions().get::<Arc<Peer>>().map(Arc::clone) else {
         return Err(StatusCode::INTERNAL_SERVER_ERROR.into_response());
     };
-    let Ok(Some(room)) = timeout(PATIENCE, peer.room(wanted)).await else {
-        return Err(StatusCode::SERVICE_UNAVAILABLE.into_response());
-    };
+    let room = room(&peer, wanted).await?;
     match timeout(PATIENCE, collect(request.into_body(), wanted)).await {
-        Ok(Some(bytes)) => Ok(Held { bytes, room }),
+        Ok(Some(bytes)) => Ok(Held { bytes, room, peer }),
         Ok(None) => Err(StatusCode::PAYLOAD_TOO_LARGE.into_response()),
         Err(_) => Err(StatusCode::REQUEST_TIMEOUT.into_response()),
+    }
+}
+
+/// Room for so many bytes of that caller's, in time.
+pub(super) async fn room(peer: &Peer, bytes: usize) -> Result<Room, Response> {
+    match timeout(PATIENCE, peer.room(bytes)).await {
+        Ok(Some(room)) => Ok(room),
+        _ => Err(StatusCode::SERVICE_UNAVAILABLE.into_response()),
     }
 }
 

@@ -11,8 +11,8 @@ use super::pod::{Level, Pod, Site, WindowsOptions};
 use super::review::{Addition, Review};
 use super::{Denial, go, unique};
 
-/// All contents that are written into a pod: etcd takes 1.5 MiB.
-const MOST_CONTENTS: usize = 2 << 20;
+/// All contents that are written into a pod: some hundred times those of a usual spec.
+const MOST_CONTENTS: usize = 512 << 10;
 
 /// A pod's identity at the API server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -170,7 +170,7 @@ impl<L: Lookups> Decider<L> {
                     // Another replica, which has written them, may have heard of a change sooner.
                     Ok(contents) if contents == credspec(name, self.lookups.spec_now(name).await)? => Ok(()),
                     Ok(_) => Err(mismatch(None)),
-                    Err(error) => Err(mismatch(Some(error.to_string()))),
+                    Err(error) => Err(mismatch(Some(error.to_string().chars().take(300).collect()))),
                 }
             }
         }

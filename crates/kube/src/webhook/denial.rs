@@ -62,7 +62,7 @@ pub enum Denial {
         /// Why the contents could not be read.
         error: Option<String>,
     },
-    /// More than etcd takes would be written into the pod.
+    /// More than a pod has room for would be written into it.
     #[error("the contents of the GMSA cred specs that the pod names are more than {} bytes altogether", .0)]
     TooMuch(usize),
     /// Contents without a name could be anybody's.

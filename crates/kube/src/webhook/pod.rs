@@ -303,6 +303,11 @@ impl Pod {
         }
     }
 
+    /// In how many places it names a spec.
+    pub(super) fn names(&self) -> usize {
+        self.sites().filter(|site| site.options.is_some_and(|one| one.gmsa_credential_spec_name.is_some())).count()
+    }
+
     /// The pod itself, then its containers of all kinds in their order.
     pub(super) fn sites(&self) -> impl Iterator<Item = Site<'_>> {
         let whole = Site {

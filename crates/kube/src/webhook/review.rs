@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use super::pod::OnlyObject;
 use super::{Denial, Pod};
 
+/// It has 36 letters, and is repeated in the answer.
+const LONGEST_UID: usize = 128;
+
 /// A question about one object.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -59,11 +62,18 @@ impl Review {
         struct Envelope {
             request: Option<Review>,
         }
-        let envelope: Envelope =
-            serde_json::from_slice(&body).map_err(|error| Denial::NotAReview(error.to_string()))?;
+        let envelope: Envelope = serde_json::from_slice(&body).map_err(|error| Denial::NotAReview(brief(&error)))?;
         let mut review = envelope.request.ok_or(Denial::NoRequest)?;
+        if review.uid.len() > LONGEST_UID {
+            return Err(Denial::NotAReview(format!("its uid is longer than {LONGEST_UID} bytes")));
+        }
         review.body = body;
         Ok(review)
+    }
+
+    /// In how many places a spec is named.
+    pub(super) fn names(&self) -> usize {
+        self.pod().map_or(0, |pod| pod.names())
     }
 
     /// The pod, as it is to be.
@@ -100,8 +110,13 @@ impl Review {
             return Err(Denial::Kind(self.kind.kind.chars().take(128).collect()));
         }
         let envelope: Result<Envelope<T>, _> = serde_json::from_slice(&self.body);
-        envelope.map(|envelope| envelope.request).map_err(|error| Denial::Pod(error.to_string()))
+        envelope.map(|envelope| envelope.request).map_err(|error| Denial::Pod(brief(&error)))
     }
+}
+
+/// What the parser says, which repeats what it does not like.
+fn brief(error: &serde_json::Error) -> String {
+    error.to_string().chars().take(300).collect()
 }
 
 fn nothing() -> Denial {

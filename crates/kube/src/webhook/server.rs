@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Json, Response};
+use axum::response::{Json, Response};
 use axum::routing::any;
 use hyper::body::Incoming;
 use hyper::service::{Service as _, service_fn};
@@ -27,7 +27,7 @@ use super::decide::{Decider, Lookups};
 use super::events::Events;
 use super::metrics::Metrics;
 use super::peers::{Peer, Peers};
-use super::review::{Review, answer};
+use super::review::{Addition, Review, answer};
 use super::{Denial, body};
 use crate::connections;
 
@@ -36,6 +36,9 @@ const MOST_CONNECTIONS: usize = 512;
 const PATIENCE: Duration = body::PATIENCE;
 /// A connection without a request for so long is closed. No request takes as long: the API server waits for thirty seconds at most.
 const IDLE: Duration = Duration::from_secs(60);
+
+/// An answer without additions.
+const LEAST_ANSWER: usize = 4 << 10;
 
 /// What every request needs.
 pub(super) struct Service<L> {
@@ -54,31 +57,44 @@ pub(super) fn router<L: Lookups + 'static>(service: Arc<Service<L>>) -> Router {
 }
 
 async fn mutate<L: Lookups>(State(service): State<Arc<Service<L>>>, request: Request) -> Response {
-    let asked = Instant::now();
-    let (review, _room) = match body::read(request).await {
-        Ok(held) => (Review::parse(held.bytes), held.room),
-        Err(refused) => return refused,
-    };
-    let (uid, result) = match &review {
-        Ok(review) => (review.uid.as_str(), service.decider.mutate(review).await),
-        Err(denial) => ("", Err(denial.clone())),
-    };
-    service.say("mutate", asked, review.as_ref().ok(), result.as_ref().err());
-    Json(answer(uid, &result)).into_response()
+    review(&service, "mutate", request, async |review| service.decider.mutate(review).await).await
 }
 
 async fn validate<L: Lookups>(State(service): State<Arc<Service<L>>>, request: Request) -> Response {
+    review(&service, "validate", request, async |review| service.decider.validate(review).await.map(|()| Vec::new()))
+        .await
+}
+
+async fn review<L: Lookups>(
+    service: &Service<L>,
+    path: &'static str,
+    request: Request,
+    decide: impl AsyncFnOnce(&Review) -> Result<Vec<Addition>, Denial>,
+) -> Response {
     let asked = Instant::now();
-    let (review, _room) = match body::read(request).await {
-        Ok(held) => (Review::parse(held.bytes), held.room),
+    let (review, body_room, peer) = match body::read(request).await {
+        Ok(held) => (Review::parse(held.bytes), held.room, held.peer),
+        Err(refused) => return refused,
+    };
+    let answer_room = match body::room(&peer, review.as_ref().map_or(LEAST_ANSWER, expected)).await {
+        Ok(room) => room,
         Err(refused) => return refused,
     };
     let (uid, result) = match &review {
-        Ok(review) => (review.uid.as_str(), service.decider.validate(review).await.map(|()| Vec::new())),
+        Ok(review) => (review.uid.as_str(), decide(review).await),
         Err(denial) => ("", Err(denial.clone())),
     };
-    service.say("validate", asked, review.as_ref().ok(), result.as_ref().err());
-    Json(answer(uid, &result)).into_response()
+    service.say(path, asked, review.as_ref().ok(), result.as_ref().err());
+    let answer = answer(uid, &result);
+    drop((review, body_room));
+    body::json(&answer, answer_room)
+}
+
+/// How much memory the answer may take: contents of a credential spec have one or two kibibytes, and are copied a few times.
+fn expected(review: &Review) -> usize {
+    const EACH: usize = 16 << 10;
+    const MOST: usize = 4 << 20;
+    review.names().saturating_mul(EACH).clamp(LEAST_ANSWER, MOST)
 }
 
 impl<L> Service<L> {
@@ -154,7 +170,7 @@ fn builder() -> auto::Builder<TokioExecutor> {
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(64)
+        .max_concurrent_streams(32)
         .initial_stream_window_size(64 << 10)
         .initial_connection_window_size(256 << 10)
         .max_send_buf_size(64 << 10)

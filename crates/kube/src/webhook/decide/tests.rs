@@ -196,7 +196,7 @@ async fn contents_with_a_key_twice_are_refused() {
 }
 
 #[tokio::test]
-async fn a_pod_has_a_thousand_containers_of_a_kind_at_most_and_no_more_contents_than_etcd_takes() {
+async fn a_pod_has_a_thousand_containers_of_a_kind_at_most_and_half_a_megabyte_of_contents() {
     let many = |number: usize, spec: &str| {
         let options = json!({ "windowsOptions": { "gmsaCredentialSpecName": spec } });
         let one = |number| json!({ "name": format!("c{number}"), "securityContext": options });
@@ -205,13 +205,14 @@ async fn a_pod_has_a_thousand_containers_of_a_kind_at_most_and_no_more_contents_
         pod
     };
     assert_eq!(decider().mutate(&created(&many(1_000, "webapp01"))).await.unwrap().len(), 1_000);
+    assert_eq!(created(&many(1_000, "webapp01")).names(), 1_000);
     let denial = decider().mutate(&created(&many(1_001, "webapp01"))).await.unwrap_err();
     assert!(denial.code() == 400 && denial.to_string().contains("more than 1000 containers"), "{denial}");
     let mut cluster = cluster();
-    cluster.specs.insert("webapp02", json!({ "credspec": { "CmsPlugins": "x".repeat(1 << 20) } }));
+    cluster.specs.insert("webapp02", json!({ "credspec": { "CmsPlugins": "x".repeat(300 << 10) } }));
     let big = Decider { lookups: cluster, ..decider() };
     assert_eq!(big.mutate(&created(&many(1, "webapp02"))).await.unwrap().len(), 1);
-    assert_eq!(big.mutate(&created(&many(2, "webapp02"))).await, Err(Denial::TooMuch(2 << 20)));
+    assert_eq!(big.mutate(&created(&many(2, "webapp02"))).await, Err(Denial::TooMuch(512 << 10)));
 }
 
 #[tokio::test]
@@ -418,6 +419,12 @@ async fn what_is_no_question_about_a_pod_is_refused() {
         let (code, text) = said(&created(&none)).await;
         assert!(code == 400 && text.starts_with("unable to unmarshall pod JSON object: "), "{text}");
     }
+    // Nobody gets back, or into the log, all that was sent.
+    let long = "x".repeat(1 << 20);
+    for body in [json!({ "request": long }), json!({ "request": { "uid": long } })] {
+        assert!(parse(&body.to_string()).unwrap_err().to_string().len() < 500);
+    }
+    assert!(said(&created(&json!({ "spec": { "containers": long } }))).await.1.len() < 500);
     let text = parse("{").unwrap_err().to_string();
     assert!(text.starts_with("unable to unmarshall JSON body as an admission review: "), "{text}");
     for spec in [

@@ -308,3 +308,18 @@ async fn bodies_under_way_have_a_bound_and_who_waits_too_long_is_told() {
     assert!(answered(&mut late).await.contains("\"uid\":\"late\""), "when the others were given up");
     assert!(waited.elapsed() > Duration::from_secs(5), "{:?}", waited.elapsed());
 }
+
+/// Answers that nobody reads are kept no longer than there is room for them.
+#[tokio::test(start_paused = true)]
+async fn an_answer_has_room_until_it_is_sent() {
+    let peers = Peers::default();
+    let peer = peers.at([127, 0, 0, 1].into());
+    let sent = body::json(&json!({ "response": 1 }), body::room(&peer, 8 << 20).await.unwrap());
+    let mut parts = sent.into_body().into_data_stream();
+    let part = futures_util::StreamExt::next(&mut parts).await.unwrap().unwrap();
+    drop(parts);
+    assert!(body::room(&peer, 1).await.is_err(), "it is still under way");
+    assert_eq!(part, r#"{"response":1}"#);
+    drop(part);
+    assert!(body::room(&peer, 8 << 20).await.is_ok());
+}
