@@ -229,7 +229,7 @@ fn what_amazon_ecs_writes_is_understood_and_written_back_as_it_was() {
     assert!(matches!(parsed.to_kubernetes("webapp01"), Err(SpecError::ObjectInput)));
     for bad in [json!({}), json!({ "CredentialArn": 1 }), json!({ "CredentialArn": arn, "x": 1 }), json!({ "x": arn })]
     {
-        complains(&ecs(bad), "ActiveDirectoryConfig.HostAccountConfig.PluginInput", "does not name a secret");
+        complains(&ecs(bad), "ActiveDirectoryConfig.HostAccountConfig.PluginInput", "neither the name of a secret");
     }
     let elsewhere = with("/ActiveDirectoryConfig/HostAccountConfig/PluginInput", json!({ "CredentialArn": arn }));
     complains(&elsewhere, "ActiveDirectoryConfig.HostAccountConfig.PluginInput", "only Amazon ECS");
