@@ -63,7 +63,7 @@ pub(super) async fn read(request: Request) -> Result<Held, Response> {
     let Some(peer) = request.extensions().get::<Arc<Peer>>().map(Arc::clone) else {
         return Err(StatusCode::INTERNAL_SERVER_ERROR.into_response());
     };
-    let room = room(&peer, wanted).await?;
+    let room = in_time(peer.room_for_body(wanted)).await?;
     match timeout(PATIENCE, collect(request.into_body(), wanted)).await {
         Ok(Some(bytes)) => Ok(Held { bytes, room, peer }),
         Ok(None) => Err(StatusCode::PAYLOAD_TOO_LARGE.into_response()),
@@ -71,9 +71,9 @@ pub(super) async fn read(request: Request) -> Result<Held, Response> {
     }
 }
 
-/// Room for so many bytes of that caller's, in time.
-pub(super) async fn room(peer: &Peer, bytes: usize) -> Result<Room, Response> {
-    match timeout(PATIENCE, peer.room(bytes)).await {
+/// Room, if there is some in time.
+pub(super) async fn in_time(room: impl Future<Output = Option<Room>>) -> Result<Room, Response> {
+    match timeout(PATIENCE, room).await {
         Ok(Some(room)) => Ok(room),
         _ => Err(StatusCode::SERVICE_UNAVAILABLE.into_response()),
     }

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Connections of one address.
 const MOST_CONNECTIONS: usize = 64;
-/// Bodies of one address, and of all, in kibibytes. A usual review has ten or twenty.
+/// Bodies of one address, and of all, in kibibytes, and as much again for answers. A usual review has ten or twenty.
 const MOST_KIB: usize = 8 << 10;
 const MOST_KIB_OF_ALL: usize = 16 << 10;
 /// When there are more addresses than that, those that are gone are forgotten.
@@ -19,18 +19,25 @@ const MANY: usize = 256;
 
 /// All callers.
 pub(super) struct Peers {
-    kib: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
+    answers: Arc<Semaphore>,
     known: Mutex<HashMap<IpAddr, Weak<Peer>>>,
 }
 
 /// One of them, by its address.
 pub(super) struct Peer {
     connections: Arc<Semaphore>,
-    kib: Arc<Semaphore>,
-    kib_of_all: Arc<Semaphore>,
+    bodies: Share,
+    answers: Share,
 }
 
-/// Room for a body, until this is dropped.
+/// Kibibytes of one caller's, out of those of all.
+struct Share {
+    own: Arc<Semaphore>,
+    of_all: Arc<Semaphore>,
+}
+
+/// Room for a body or for an answer, until this is dropped.
 pub(super) struct Room(
     #[allow(dead_code, reason = "held")] OwnedSemaphorePermit,
     #[allow(dead_code, reason = "held")] OwnedSemaphorePermit,
@@ -38,7 +45,8 @@ pub(super) struct Room(
 
 impl Default for Peers {
     fn default() -> Self {
-        Self { kib: Arc::new(Semaphore::new(MOST_KIB_OF_ALL)), known: Mutex::default() }
+        let of_all = || Arc::new(Semaphore::new(MOST_KIB_OF_ALL));
+        Self { bodies: of_all(), answers: of_all(), known: Mutex::default() }
     }
 }
 
@@ -54,8 +62,8 @@ impl Peers {
         }
         let peer = Arc::new(Peer {
             connections: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
-            kib: Arc::new(Semaphore::new(MOST_KIB)),
-            kib_of_all: Arc::clone(&self.kib),
+            bodies: Share::of(&self.bodies),
+            answers: Share::of(&self.answers),
         });
         known.insert(address, Arc::downgrade(&peer));
         peer
@@ -68,11 +76,27 @@ impl Peer {
         Arc::clone(&self.connections).try_acquire_owned().ok()
     }
 
-    /// Waits for room for so many bytes.
-    pub(super) async fn room(&self, bytes: usize) -> Option<Room> {
+    /// Waits for room for a body of so many bytes.
+    pub(super) async fn room_for_body(&self, bytes: usize) -> Option<Room> {
+        self.bodies.room(bytes).await
+    }
+
+    /// Waits for room for an answer of so many bytes. Who waits for it has a body in hand: were it the same room, bodies could take all of it
+    /// and none of them ever be answered.
+    pub(super) async fn room_for_answer(&self, bytes: usize) -> Option<Room> {
+        self.answers.room(bytes).await
+    }
+}
+
+impl Share {
+    fn of(all: &Arc<Semaphore>) -> Self {
+        Self { own: Arc::new(Semaphore::new(MOST_KIB)), of_all: Arc::clone(all) }
+    }
+
+    async fn room(&self, bytes: usize) -> Option<Room> {
         let kib = u32::try_from(bytes.div_ceil(1 << 10)).ok()?;
-        let own = Arc::clone(&self.kib).acquire_many_owned(kib).await.ok()?;
-        let of_all = Arc::clone(&self.kib_of_all).acquire_many_owned(kib).await.ok()?;
+        let own = Arc::clone(&self.own).acquire_many_owned(kib).await.ok()?;
+        let of_all = Arc::clone(&self.of_all).acquire_many_owned(kib).await.ok()?;
         Some(Room(own, of_all))
     }
 }
@@ -94,12 +118,24 @@ mod tests {
         let held: Vec<_> = std::iter::from_fn(|| peers.at(at(1)).place()).collect();
         assert_eq!(held.len(), MOST_CONNECTIONS);
         assert!(other.place().is_some());
-        let first = greedy.room(MOST_KIB << 10).await;
-        assert!(first.is_some() && greedy.room(1).now_or_never().is_none());
-        let second = other.room(MOST_KIB << 10).await;
-        assert!(second.is_some() && peers.at(at(3)).room(1).now_or_never().is_none());
+        let first = greedy.room_for_body(MOST_KIB << 10).await;
+        assert!(first.is_some() && greedy.room_for_body(1).now_or_never().is_none());
+        let second = other.room_for_body(MOST_KIB << 10).await;
+        assert!(second.is_some() && peers.at(at(3)).room_for_body(1).now_or_never().is_none());
         drop(first);
-        assert!(greedy.room(1).now_or_never().is_some() && peers.at(at(3)).room(1).now_or_never().is_some());
+        assert!(
+            greedy.room_for_body(1).now_or_never().is_some()
+                && peers.at(at(3)).room_for_body(1).now_or_never().is_some()
+        );
+    }
+
+    #[tokio::test]
+    async fn who_has_sent_all_that_it_may_can_be_answered() {
+        let peers = Peers::default();
+        let bodies =
+            [peers.at(at(1)).room_for_body(MOST_KIB << 10).await, peers.at(at(2)).room_for_body(MOST_KIB << 10).await];
+        assert!(bodies.iter().all(Option::is_some));
+        assert!(peers.at(at(1)).room_for_answer(MOST_KIB << 10).now_or_never().is_some());
     }
 
     #[test]

@@ -76,7 +76,8 @@ async fn review<L: Lookups>(
         Ok(held) => (Review::parse(held.bytes), held.room, held.peer),
         Err(refused) => return refused,
     };
-    let answer_room = match body::room(&peer, review.as_ref().map_or(LEAST_ANSWER, expected)).await {
+    let wanted = review.as_ref().map_or(LEAST_ANSWER, expected);
+    let answer_room = match body::in_time(peer.room_for_answer(wanted)).await {
         Ok(room) => room,
         Err(refused) => return refused,
     };

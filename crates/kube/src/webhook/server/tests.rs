@@ -314,12 +314,12 @@ async fn bodies_under_way_have_a_bound_and_who_waits_too_long_is_told() {
 async fn an_answer_has_room_until_it_is_sent() {
     let peers = Peers::default();
     let peer = peers.at([127, 0, 0, 1].into());
-    let sent = body::json(&json!({ "response": 1 }), body::room(&peer, 8 << 20).await.unwrap());
+    let sent = body::json(&json!({ "response": 1 }), body::in_time(peer.room_for_answer(8 << 20)).await.unwrap());
     let mut parts = sent.into_body().into_data_stream();
     let part = futures_util::StreamExt::next(&mut parts).await.unwrap().unwrap();
     drop(parts);
-    assert!(body::room(&peer, 1).await.is_err(), "it is still under way");
+    assert!(body::in_time(peer.room_for_answer(1)).await.is_err(), "it is still under way");
     assert_eq!(part, r#"{"response":1}"#);
     drop(part);
-    assert!(body::room(&peer, 8 << 20).await.is_ok());
+    assert!(body::in_time(peer.room_for_answer(8 << 20)).await.is_ok());
 }
