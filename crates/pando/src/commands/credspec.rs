@@ -3,80 +3,13 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-#[cfg(unix)]
-use ccg::domain_facts;
-#[cfg(unix)]
-use client::ldap::Search;
 use comfy_table::{ContentArrangement, Table, presets};
 use credspec::{AccountName, CredentialSpec, Document, Form, KnownPlugin};
-#[cfg(unix)]
-use credspec::{DnsName, HostAccountConfig, NetBiosName, PluginInput};
-#[cfg(unix)]
-use dtyp::Guid;
 use serde_json::json;
 
 use super::Failed;
-#[cfg(unix)]
-use super::administrator::Administration;
-#[cfg(unix)]
-use crate::cli::CredspecNew;
 use crate::cli::{CredspecCheck, CredspecConvert, CredspecForm, CredspecShow};
-#[cfg(unix)]
-use crate::progress;
 use crate::terminal;
-
-#[cfg(unix)]
-pub async fn new(args: CredspecNew) -> Result<ExitCode, Failed> {
-    let accounts: Vec<AccountName> = args.account.iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
-    let also = args.also.iter().map(|text| foreign(text)).collect::<Result<Vec<_>, _>>()?;
-    let host = match (&args.plugin, &args.plugin_input) {
-        (Some(plugin), Some(input)) => Some(host(plugin, input)?),
-        _ => None,
-    };
-    let _progress = progress::start("asking the directory about its domain");
-    let mut administration = Administration::begin(&args.administrator).await?;
-    let facts = domain_facts(&mut administration.connection).await?;
-    for account in &accounts {
-        if !is_there(&mut administration, account).await? {
-            let (account, domain) = (account.sam_account_name(), &facts.dns_name);
-            terminal::note(format_args!("There is no gMSA {account} in {domain} yet, or you may not see it"));
-        }
-    }
-    administration.connection.unbind().await;
-    let spec = CredentialSpec::generate(&facts, &accounts, host)?;
-    let spec = also.into_iter().fold(spec, |spec, (name, dns, net_bios)| spec.with_foreign(&name, &dns, &net_bios));
-    write(args.out.as_deref(), &formed(&spec, args.form, args.name.as_deref(), false)?)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-#[cfg(unix)]
-/// A spec may be written before its account is made, but more often its name is mistyped.
-async fn is_there(administration: &mut Administration, account: &AccountName) -> Result<bool, Failed> {
-    let name = Search::escape(account.sam_account_name().as_bytes());
-    let filter = format!("(&(objectClass=msDS-GroupManagedServiceAccount)(sAMAccountName={name}))");
-    let search = Search::subtree(&administration.base, &filter, &["cn"]);
-    Ok(!administration.connection.search(&search).await?.is_empty())
-}
-
-#[cfg(unix)]
-/// The plugin by its name or its class, told something that it understands, as far as that is known.
-fn host(plugin: &str, input: &str) -> Result<HostAccountConfig, Failed> {
-    let names = || KnownPlugin::ALL.map(KnownPlugin::name).join(", ");
-    let clsid = match KnownPlugin::named(plugin) {
-        Some(known) => known.clsid(),
-        None => plugin.parse::<Guid>().map_err(|_| format!("{plugin:?} is no plugin: say {} or a GUID", names()))?,
-    };
-    let input = KnownPlugin::of(clsid).map_or_else(|| Ok(PluginInput::new(input)), |known| known.input(input))?;
-    Ok(HostAccountConfig::new(clsid, input))
-}
-
-#[cfg(unix)]
-/// `webapp02@fabrikam.com/FABRIKAM`: an account of another domain, by that domain's two names.
-fn foreign(text: &str) -> Result<(AccountName, DnsName, NetBiosName), Failed> {
-    let parts = text.split_once('@').and_then(|(name, domain)| Some((name, domain.split_once('/')?)));
-    let (name, (dns, net_bios)) = parts.ok_or_else(|| format!("{text:?} is not ACCOUNT@DNS-NAME/NETBIOS-NAME"))?;
-    Ok((name.parse()?, dns.parse()?, net_bios.parse()?))
-}
 
 /// Prints every problem; succeeds when the spec can be used.
 pub fn check(args: &CredspecCheck) -> ExitCode {
@@ -196,7 +129,7 @@ fn credentials(spec: &CredentialSpec) -> String {
     }
 }
 
-fn formed(spec: &CredentialSpec, form: CredspecForm, name: Option<&str>, json: bool) -> Result<String, Failed> {
+pub fn formed(spec: &CredentialSpec, form: CredspecForm, name: Option<&str>, json: bool) -> Result<String, Failed> {
     let account = spec.domain_join_config.machine_account_name.as_str().to_ascii_lowercase();
     let name = name.unwrap_or(&account);
     Ok(match form {
@@ -216,7 +149,7 @@ fn parse(path: &Path, document: &Document) -> Result<CredentialSpec, Failed> {
     CredentialSpec::parse(&document.json).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
-fn write(out: Option<&Path>, text: &str) -> Result<(), Failed> {
+pub fn write(out: Option<&Path>, text: &str) -> Result<(), Failed> {
     match out {
         None => terminal::say(text.trim_end()),
         Some(path) => {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::domain_place::DomainPlace;
+use crate::cli::domain_place::DomainPlace;
 
 /// Say of each GMSACredentialSpec of a cluster how its chain of trust stands.
 #[derive(Debug, Subcommand)]

@@ -10,7 +10,7 @@ use super::set::DELEGATES;
 use super::{CLASS, READERS, account};
 use crate::cli::{GmsaList, GmsaShow};
 use crate::commands::Failed;
-use crate::commands::administrator::Administration;
+use crate::commands::unix::administrator::Administration;
 use crate::terminal;
 
 const SHOWN: [&str; 10] = [

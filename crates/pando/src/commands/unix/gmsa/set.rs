@@ -6,7 +6,7 @@ use super::account;
 use super::membership::Membership;
 use crate::cli::{EncryptionType, GmsaSet};
 use crate::commands::Failed;
-use crate::commands::administrator::{Administration, sid_of};
+use crate::commands::unix::administrator::{Administration, sid_of};
 use crate::terminal;
 
 const CONTROL: &str = "userAccountControl";

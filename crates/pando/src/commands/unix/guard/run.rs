@@ -13,7 +13,7 @@ use tokio::net::UnixListener;
 
 use super::pods::Pods;
 use crate::cli::{GuardRun, resolver};
-use crate::commands::limits::{allow_many_files, leave_no_core};
+use crate::commands::unix::limits::{allow_many_files, leave_no_core};
 use crate::commands::{Failed, announce, stopped};
 use crate::plugins;
 

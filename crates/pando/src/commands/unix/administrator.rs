@@ -5,7 +5,8 @@ use client::ldap::{Connection, Entry, Limits, Scope, Search, Transport};
 use client::tls::Trust;
 use dtyp::Sid;
 
-use super::{Failed, password_of};
+use super::Failed;
+use super::password::password_of;
 use crate::cli::Administrator;
 
 /// A connection over LDAPS, and the domain that it leads to.

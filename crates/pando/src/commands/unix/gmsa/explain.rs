@@ -9,7 +9,7 @@ use super::membership::{Membership, Verdict};
 use super::{READERS, account};
 use crate::cli::{GmsaExplain, GmsaName};
 use crate::commands::Failed;
-use crate::commands::administrator::{Administration, sid_of};
+use crate::commands::unix::administrator::{Administration, sid_of};
 use crate::terminal;
 
 /// Decides as the domain controller would, and says by which entry. Succeeds when the principal gets the password.

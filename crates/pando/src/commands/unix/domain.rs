@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Failed;
 use super::dc::backup;
-use super::{Failed, password_of};
+use super::password::password_of;
 use crate::cli::{DomainRestore, DomainVerify, Provision};
 use crate::{progress, terminal};
 use directory::{CreateOptions, Environment, OpenOptions, provision};

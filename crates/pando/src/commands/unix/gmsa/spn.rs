@@ -5,7 +5,7 @@ use client::ldap::{Change, Modification, Search};
 use super::account;
 use crate::cli::GmsaSpnNames;
 use crate::commands::Failed;
-use crate::commands::administrator::Administration;
+use crate::commands::unix::administrator::Administration;
 use crate::terminal;
 
 const SPN: &str = "servicePrincipalName";

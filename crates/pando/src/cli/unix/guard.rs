@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::DomainAddress;
-use super::domain_place::DomainPlace;
+use crate::cli::domain_place::DomainPlace;
 
 #[derive(Debug, Subcommand)]
 pub enum Guard {
