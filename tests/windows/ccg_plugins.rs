@@ -105,9 +105,11 @@ fn eight_threads_at_once_get_what_each_asked_for_and_nothing_is_left_behind() {
     }
     let inputs: Vec<_> = secrets.iter().map(|secret| input(secret)).collect();
     let inputs: Vec<_> = inputs.iter().map(String::as_str).collect();
-    // Many more where somebody asks for it: `cargo xtask windows --soak`.
-    let repeat = format!("--repeat={}", std::env::var("PANDO_CALLS_PER_THREAD").unwrap_or_else(|_| "40".to_owned()));
-    let called = host(&computer, "rkc", &inputs).args(["--threads=8", &repeat, "--fresh", "--show-password"]).ok();
+    // Others where somebody asks for them: `cargo xtask windows --soak`.
+    let asked = |variable, otherwise: &str| std::env::var(variable).unwrap_or_else(|_| otherwise.to_owned());
+    let threads = format!("--threads={}", asked("PANDO_CALLING_THREADS", "8"));
+    let repeat = format!("--repeat={}", asked("PANDO_CALLS_PER_THREAD", "40"));
+    let called = host(&computer, "rkc", &inputs).args([&threads, &repeat, "--fresh", "--show-password"]).ok();
     let document = document(&called);
     println!("{document:#}");
     let results = document["results"].as_array().expect("there are results");
