@@ -111,6 +111,13 @@ fn plugins_are_installed_once_mended_and_taken_away_without_a_trace() {
     assert_eq!(state(&wine), before);
     installer(&wine, &["uninstall", "--json"]).ok().says("\"changed\": false");
     installer(&wine, &["install", "--dir", "plug"]).fails(2).says("a whole path");
+    // Nobody has to say again where they were put.
+    installer(&wine, &["install", "--dir", "C:/Plugins"]).ok().says(r"C:\Plugins\rkc\");
+    installer(&wine, &["status"]).ok().says(r"C:\Plugins\rkc\");
+    installer(&wine, &["status", "--expect", "absent"]).fails(5);
+    installer(&wine, &["uninstall"]).ok().says("absent");
+    assert!(!wine.drive_c("Plugins").exists());
+    assert_eq!(state(&wine), before);
     installer(&wine, &["install", "--timeout", "18446744073709551615"]).fails(2).says("86400");
     installer(&wine, &["upgrade"]).fails(3).says("nothing to upgrade");
 }
@@ -255,7 +262,7 @@ fn someone_elses_class_is_taken_over_only_when_told_so() {
     installer(&wine, &["install"]).fails(3).says("the .NET assembly RanchergMSACredentialProvider").says("--replace");
     installer(&wine, &["install", "--plugin", "akv"]).fails(3).says(r"C:\Program Files\CCGAKVPlugin\CCGAKVPlugin.dll");
     installer(&wine, &["status"]).fails(5).says("someone else's");
-    installer(&wine, &["uninstall"]).ok();
+    installer(&wine, &["uninstall"]).fails(3).says("registered by someone else, and stays");
     assert_eq!(state(&wine), before);
 
     installer(&wine, &["install", "--replace"]).ok();

@@ -56,6 +56,10 @@ impl Machine for Faulty {
         self.computer.list(folder)
     }
 
+    fn same(&self, one: &Caseless, other: &Caseless) -> Result<bool, Failure> {
+        self.computer.same(one, other)
+    }
+
     fn remove(&mut self, path: &Caseless) -> Result<Removed, Failure> {
         self.computer.remove(path)
     }

@@ -2,7 +2,7 @@
 
 use crate::caseless::Caseless;
 use crate::class::{CLASSES, Class};
-use crate::files::{Layout, version_of};
+use crate::files::version_of;
 use crate::machine::{Failure, Found, Machine, Removed};
 use crate::plan::{ASIDE, aside};
 use crate::step::Step;
@@ -14,36 +14,47 @@ pub struct Left {
     pub in_use: Vec<Caseless>,
     /// These did not come from the installer, and stay.
     pub others: Vec<Caseless>,
+    /// How many went.
+    pub gone: usize,
 }
 
-/// Deletes every version of a plugin but that in `keep`.
+/// Deletes every version of a plugin in its folder but that in `keep`, and tells in `left` what became of them.
 ///
 /// # Errors
 /// When something cannot be deleted, for another reason than that it is in use.
 pub fn old_versions(
     machine: &mut dyn Machine,
-    layout: &Layout,
+    folder: &Caseless,
     class: &Class,
     keep: Option<&Caseless>,
-) -> Result<Left, Failure> {
-    let mut left = Left::default();
-    let folder = layout.plugin(class);
-    if !matches!(machine.find(&folder)?, Found::Folder { .. }) {
-        return Ok(left);
+    left: &mut Left,
+) -> Result<(), Failure> {
+    // What is behind a link is not ours.
+    if !matches!(machine.find(folder)?, Found::Folder { .. }) {
+        return Ok(());
     }
-    for name in machine.list(&folder)? {
+    for name in machine.list(folder)? {
         let version = folder.join(&name);
         let ours = version_of(&name).is_some() && matches!(machine.find(&version)?, Found::Folder { .. });
         if !ours {
             left.others.push(version);
             continue;
         }
-        one_version(machine, class, &version, keep == Some(&version), &mut left)?;
+        let keep = keep.is_some_and(|keep| *keep == version) || is_the_same(machine, keep, &version)?;
+        one_version(machine, class, &version, keep, left)?;
     }
-    if keep.is_none() && machine.list(&folder)?.is_empty() {
-        machine.remove(&folder)?;
+    if keep.is_none_or(|keep| !keep.is_below(folder)) && machine.list(folder)?.is_empty() {
+        machine.remove(folder)?;
     }
-    Ok(left)
+    Ok(())
+}
+
+/// A drive's letter, or a short name, may make another path of the same folder.
+fn is_the_same(machine: &dyn Machine, keep: Option<&Caseless>, version: &Caseless) -> Result<bool, Failure> {
+    match keep.filter(|keep| Caseless::from(keep.name()) == version.name().into()) {
+        Some(keep) => machine.same(keep, version),
+        None => Ok(false),
+    }
 }
 
 fn one_version(
@@ -64,6 +75,8 @@ fn one_version(
             left.others.push(file);
         } else if machine.remove(&file)? == Removed::InUse {
             left.in_use.push(file);
+        } else {
+            left.gone += 1;
         }
     }
     if !keep && machine.list(version)?.is_empty() {
@@ -77,7 +90,7 @@ fn one_version(
 ///
 /// # Errors
 /// When that cannot be arranged.
-pub fn at_restart(machine: &mut dyn Machine, layout: &Layout, files: &[Caseless]) -> Result<Vec<Caseless>, Failure> {
+pub fn at_restart(machine: &mut dyn Machine, roots: &[Caseless], files: &[Caseless]) -> Result<Vec<Caseless>, Failure> {
     let mut moved = Vec::new();
     for file in files {
         let is_aside = CLASSES.iter().any(|class| Caseless::from(file.name()).is_aside_of(&class.dll.into(), ASIDE));
@@ -90,23 +103,23 @@ pub fn at_restart(machine: &mut dyn Machine, layout: &Layout, files: &[Caseless]
     }
     let mut folders: Vec<_> = files.iter().filter_map(Caseless::parent).collect();
     folders.extend(files.iter().filter_map(|file| file.parent()?.parent()));
-    folders.extend(roots(layout));
+    folders.extend(roots.iter().flat_map(with_pando));
     folders.iter().try_for_each(|folder| machine.remove_at_restart(folder))?;
     Ok(moved)
 }
 
 /// The root and, where it is `Pando\ccg`, `Pando`.
-fn roots(layout: &Layout) -> impl Iterator<Item = Caseless> {
-    let above = layout.root.parent().filter(|parent| parent.name().eq_ignore_ascii_case("Pando"));
-    std::iter::once(layout.root.clone()).chain(above)
+fn with_pando(root: &Caseless) -> impl Iterator<Item = Caseless> + use<> {
+    let above = root.parent().filter(|parent| parent.name().eq_ignore_ascii_case("Pando"));
+    std::iter::once(root.clone()).chain(above)
 }
 
-/// Deletes the folders above the plugins', as far as nothing is in them.
+/// Deletes the folder above the plugins', and the one above that, as far as nothing is in them.
 ///
 /// # Errors
 /// When an empty folder cannot be deleted.
-pub fn empty_root(machine: &mut dyn Machine, layout: &Layout) -> Result<(), Failure> {
-    for folder in roots(layout) {
+pub fn empty_root(machine: &mut dyn Machine, root: &Caseless) -> Result<(), Failure> {
+    for folder in with_pando(root) {
         if !matches!(machine.find(&folder)?, Found::Folder { .. }) || !machine.list(&folder)?.is_empty() {
             break;
         }

@@ -88,30 +88,73 @@ pub fn listed(list: &str, file: &str) -> Option<Sha256> {
     })
 }
 
+/// A folder by its whole path: what is registered is looked up by others, from other folders.
+///
+/// # Errors
+/// A sentence that says what is wanted.
+pub fn whole(text: &str) -> Result<String, String> {
+    let path = text.replace('/', "\\");
+    let path = path.trim_end_matches('\\');
+    let mut parts = path.split('\\');
+    let drive = parts.next().unwrap_or_default().as_bytes();
+    let on_a_drive = matches!(drive, [letter, b':'] if letter.is_ascii_alphabetic());
+    // Windows passes over dots and spaces at a name's end: `.` and `..` are such, and what would be the same folder by another name.
+    let plain = |part: &str| {
+        !part.is_empty() && !part.ends_with(['.', ' ']) && !part.contains(['"', '<', '>', '|', '?', '*', ':'])
+    };
+    let names: Vec<_> = parts.collect();
+    if !on_a_drive || names.is_empty() || !names.into_iter().all(plain) {
+        return Err(r"a whole path such as D:\Pando\ccg, without . and ..".to_owned());
+    }
+    Ok(path.to_owned())
+}
+
 /// Where plugins are installed: `<root>\<name>\<version>-<hash>\<dll>`.
 #[derive(Clone, Debug)]
 pub struct Layout {
-    pub root: Caseless,
+    root: Caseless,
+    /// Those that are elsewhere, by their names.
+    elsewhere: Vec<(&'static str, Caseless)>,
 }
 
 impl Layout {
+    /// All plugins below one folder.
+    #[must_use]
+    pub const fn at(root: Caseless) -> Self {
+        Self { root, elsewhere: Vec::new() }
+    }
+
     /// `Pando\ccg` in the folder of the computer's programs.
     #[must_use]
     pub fn below(program_files: &Caseless) -> Self {
-        Self { root: program_files.join("Pando").join("ccg") }
+        Self::at(program_files.join("Pando").join("ccg"))
     }
 
-    /// The folder of all versions of a plugin.
+    /// With one plugin below another folder.
     #[must_use]
-    pub fn plugin(&self, class: &Class) -> Caseless {
-        self.root.join(class.name)
+    pub fn with(mut self, class: &Class, root: Caseless) -> Self {
+        self.elsewhere.push((class.name, root));
+        self
     }
 
-    /// The folder of this version of it.
+    /// The folder below which a plugin is.
+    #[must_use]
+    pub fn root(&self, class: &Class) -> &Caseless {
+        let elsewhere = self.elsewhere.iter().find(|(name, _)| *name == class.name);
+        elsewhere.map_or(&self.root, |(_, root)| root)
+    }
+
+    /// The folder of this version of a plugin.
     #[must_use]
     pub fn version(&self, class: &Class, dll: &Dll) -> Caseless {
-        self.plugin(class).join(&label(env!("CARGO_PKG_VERSION"), &dll.sha256))
+        plugin(self.root(class), class).join(&label(env!("CARGO_PKG_VERSION"), &dll.sha256))
     }
+}
+
+/// The folder of all versions of a plugin.
+#[must_use]
+pub fn plugin(root: &Caseless, class: &Class) -> Caseless {
+    root.join(class.name)
 }
 
 fn label(version: &str, sum: &Sha256) -> String {
@@ -168,6 +211,28 @@ mod tests {
             [format!("{zeros} a.dll"), format!("{zeros}  b.dll"), format!("{}g  a.dll", &zeros[1..]), "ä".repeat(40)]
         {
             assert_eq!(listed(&line, "a.dll"), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn plugins_are_installed_where_their_path_says_whoever_reads_it() {
+        assert_eq!(whole("D:/Pando/ccg/").as_deref(), Ok(r"D:\Pando\ccg"));
+        for partial in [
+            "",
+            "plug",
+            r"\plug",
+            "C:",
+            r"C:\",
+            "C:x",
+            r"C:\a\..\b",
+            r"C:\.\b",
+            r"C:\a\\b",
+            r"\\host\share\x",
+            r"C:\a:b",
+            r"C:\a.\b",
+            r"C:\a\b ",
+        ] {
+            assert!(whole(partial).is_err(), "{partial:?}");
         }
     }
 

@@ -16,6 +16,7 @@ pub mod files;
 pub mod machine;
 pub mod plan;
 pub mod print;
+pub mod record;
 pub mod registry;
 pub mod seen;
 pub mod status;

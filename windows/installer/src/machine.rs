@@ -65,6 +65,12 @@ pub trait Machine {
     /// When it cannot be read.
     fn list(&self, folder: &Caseless) -> Result<Vec<String>, Failure>;
 
+    /// Whether two paths lead to one and the same.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    fn same(&self, one: &Caseless, other: &Caseless) -> Result<bool, Failure>;
+
     /// Takes one step. One that fails has changed nothing.
     ///
     /// # Errors

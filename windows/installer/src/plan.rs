@@ -8,8 +8,8 @@ use crate::caseless::Caseless;
 use crate::class::{COM_CLASSES, Class, Registration, carries, ccg_tree, event_tree, interface_key, interface_tree};
 use crate::files::{Dll, Layout};
 use crate::machine::{Failure, Found, Machine};
-use crate::registry::{Tree, turn};
-use crate::seen::{RECORD, Registered, Seen, SeenClass};
+use crate::registry::turn;
+use crate::seen::{Registered, Seen, SeenClass};
 use crate::step::Step;
 
 /// Why nothing is done.
@@ -30,6 +30,11 @@ pub enum Refusal {
         "{open_to} may put files into {path}, and would be whoever CCG trusts: take that right away, or choose another folder with --dir"
     )]
     Open { path: Caseless, open_to: String },
+    #[error(
+        "the class of {name}, {clsid}, is registered by someone else, and stays: {by}. Its own uninstaller takes it away (if this installer \
+         has put it into a folder of your choice, and its record of that is lost: say that folder with --dir)"
+    )]
+    NotOurs { name: &'static str, clsid: &'static str, by: String },
     #[error("{0} is not installed: there is nothing to upgrade")]
     NotInstalled(&'static str),
     #[error(transparent)]
@@ -60,8 +65,14 @@ pub fn install(
         return Err(Refusal::NoGuard);
     }
     let mut steps = Vec::new();
+    // First of all: wherever a run is killed, the next one knows where to look.
+    let record = wanted
+        .iter()
+        .filter_map(|one| seen.of(one.class))
+        .fold(seen.record.clone(), |record, one| record.with_roots(one.class, &one.roots));
+    seen.record.turn(&record, &mut steps);
     for one in wanted {
-        let Some(seen) = seen.classes.iter().find(|seen| seen.class == one.class) else { continue };
+        let Some(seen) = seen.of(one.class) else { continue };
         if let (Registered::Other(by), false) = (&seen.registered, replace) {
             let (name, clsid) = (one.class.name, one.class.clsid);
             return Err(Refusal::Foreign { name, clsid, by: by.clone() });
@@ -71,15 +82,15 @@ pub fn install(
         put_dll(machine, &folder.join(one.class.dll), &one.dll, &mut steps)?;
     }
     for one in wanted {
-        let Some(seen) = seen.classes.iter().find(|seen| seen.class == one.class) else { continue };
+        let Some(seen) = seen.of(one.class) else { continue };
         register(layout, seen, one, &mut steps);
     }
     if !carries(seen.interface.as_ref()) && !wanted.is_empty() {
-        turn(&RECORD.into(), seen.record.as_ref(), Some(&recorded(seen.record.as_ref())), &mut steps);
+        record.turn(&record.clone().with_interface(), &mut steps);
         turn(&interface_key(), seen.interface.as_ref(), Some(&interface_tree()), &mut steps);
     }
     for one in wanted {
-        let Some(seen) = seen.classes.iter().find(|seen| seen.class == one.class) else { continue };
+        let Some(seen) = seen.of(one.class) else { continue };
         turn(&one.class.ccg_path(), seen.ccg.as_ref(), Some(&ccg_tree()), &mut steps);
     }
     Ok(steps)
@@ -141,25 +152,6 @@ pub fn aside(machine: &dyn Machine, path: &Caseless) -> Result<Caseless, Failure
 /// How the name of a DLL ends that was moved aside.
 pub const ASIDE: &str = ".old";
 
-fn recorded(record: Option<&Tree>) -> Tree {
-    let mut record = record.cloned().unwrap_or_default();
-    let ours = record.keys.entry("CCG".into()).or_default();
-    ours.values.insert("Interface".into(), crate::registry::Value::Text(interface_key().name().to_owned()));
-    record
-}
-
-/// The record without our part, or nothing when nothing else is in it.
-fn unrecorded(record: &Tree) -> Option<Tree> {
-    let mut record = record.clone();
-    if let Some(ours) = record.keys.get_mut(&"CCG".into()) {
-        ours.values.remove(&"Interface".into());
-        if ours.is_empty() {
-            record.keys.remove(&"CCG".into());
-        }
-    }
-    (!record.is_empty()).then_some(record)
-}
-
 /// The steps that take the registrations of these classes away. The files go when this is done.
 #[must_use]
 pub fn uninstall(seen: &Seen, classes: &[&'static Class]) -> Vec<Step> {
@@ -187,12 +179,11 @@ pub fn uninstall(seen: &Seen, classes: &[&'static Class]) -> Vec<Step> {
 
 /// The proxy goes with our last plugin, if it came with the first, nobody has changed it since, and no other plugin may need it.
 fn forget_interface(seen: &Seen, others_stay: bool, steps: &mut Vec<Step>) {
-    let Some(record) = &seen.record else { return };
-    if record.keys.get(&"CCG".into()).and_then(|ours| ours.text("Interface")).is_none() {
+    if !seen.record.has_interface() {
         return;
     }
-    if !others_stay && seen.interface.as_ref() == Some(&interface_tree()) {
+    if !others_stay && seen.interface.as_ref().is_some_and(|tree| tree.is_part_of(&interface_tree())) {
         turn(&interface_key(), seen.interface.as_ref(), None, steps);
     }
-    turn(&RECORD.into(), Some(record), unrecorded(record).as_ref(), steps);
+    seen.record.turn(&seen.record.clone().without_interface(), steps);
 }

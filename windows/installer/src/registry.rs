@@ -104,6 +104,13 @@ impl Tree {
         }
     }
 
+    /// Whether nothing is in it that is not in the other: whoever was making that one may have got so far.
+    #[must_use]
+    pub fn is_part_of(&self, other: &Self) -> bool {
+        let values = self.values.iter().all(|(name, value)| other.values.get(name) == Some(value));
+        values && self.keys.iter().all(|(name, tree)| other.keys.get(name).is_some_and(|other| tree.is_part_of(other)))
+    }
+
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.values.is_empty() && self.keys.is_empty()

@@ -2,12 +2,10 @@
 
 use crate::caseless::Caseless;
 use crate::class::{CLASSES, COM_CLASSES, Class, Registration, interface_key};
-use crate::files::Layout;
+use crate::files::{Layout, plugin};
 use crate::machine::{Failure, Found, Machine};
+use crate::record::Record;
 use crate::registry::{Tree, Value};
-
-/// What the installer keeps about itself: whether the interface's proxy was registered by it.
-pub const RECORD: &str = r"SOFTWARE\Pando";
 
 /// Whose class it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +29,8 @@ pub struct SeenClass {
     pub event: Option<Tree>,
     /// The registered DLL, if it is ours.
     pub dll: Found,
-    /// The names in the plugin's folder.
-    pub versions: Vec<String>,
+    /// Below which folders it may be: first where it is to be, then where a run has put it.
+    pub roots: Vec<Caseless>,
 }
 
 /// The machine.
@@ -41,7 +39,7 @@ pub struct Seen {
     /// The classes that CCG may activate; none when there is no CCG.
     pub com_classes: Option<Vec<Caseless>>,
     pub interface: Option<Tree>,
-    pub record: Option<Tree>,
+    pub record: Record,
     pub classes: Vec<SeenClass>,
 }
 
@@ -52,34 +50,38 @@ impl Seen {
     /// When something cannot be read.
     pub fn look(machine: &dyn Machine, layout: &Layout) -> Result<Self, Failure> {
         let com_classes = machine.key(&COM_CLASSES.into())?;
+        let record = Record::read(machine)?;
+        let look = |class| SeenClass::look(machine, layout, &record, class);
         Ok(Self {
             com_classes: com_classes.map(|tree| tree.keys.into_keys().collect()),
             interface: machine.key(&interface_key())?,
-            record: machine.key(&RECORD.into())?,
-            classes: CLASSES.iter().map(|class| SeenClass::look(machine, layout, class)).collect::<Result<_, _>>()?,
+            classes: CLASSES.iter().map(look).collect::<Result<_, _>>()?,
+            record,
         })
+    }
+
+    /// One of its classes.
+    #[must_use]
+    pub fn of(&self, class: &Class) -> Option<&SeenClass> {
+        self.classes.iter().find(|seen| seen.class == class)
     }
 }
 
 impl SeenClass {
-    fn look(machine: &dyn Machine, layout: &Layout, class: &'static Class) -> Result<Self, Failure> {
+    fn look(machine: &dyn Machine, layout: &Layout, record: &Record, class: &'static Class) -> Result<Self, Failure> {
         let clsid = machine.key(&class.clsid_path())?;
-        let folder = layout.plugin(class);
-        let registered = clsid.as_ref().map_or(Registered::Nobody, |tree| whose(tree, class, &folder));
+        let mut roots = vec![layout.root(class).clone()];
+        roots.extend(record.roots(class).into_iter().filter(|root| root != layout.root(class)));
+        let registered = clsid.as_ref().map_or(Registered::Nobody, |tree| whose(tree, class, &roots));
         let dll = if let Registered::Ours(dll) = &registered { machine.find(dll)? } else { Found::Nothing };
-        // Names behind a link are not ours.
-        let versions = match machine.find(&folder)? {
-            Found::Folder { .. } => machine.list(&folder)?,
-            _ => Vec::new(),
-        };
         let (appid, ccg) = (machine.key(&class.appid_path())?, machine.key(&class.ccg_path())?);
         let event = machine.key(&class.event_path())?;
-        Ok(Self { class, registered, clsid, appid, ccg, event, dll, versions })
+        Ok(Self { class, registered, clsid, appid, ccg, event, dll, roots })
     }
 }
 
-/// A class is ours when its DLL is one in our folder. One that has an application of another's, or another server, is another's.
-fn whose(tree: &Tree, class: &Class, folder: &Caseless) -> Registered {
+/// A class is ours when its DLL is one in a folder of ours. One that has an application of another's, or another server, is another's.
+fn whose(tree: &Tree, class: &Class, roots: &[Caseless]) -> Registered {
     let server = |kind: &str| tree.keys.get(&kind.into());
     let default = |kind: &str| match server(kind)?.values.get(&"".into())? {
         Value::Text(text) if text.is_empty() => None,
@@ -87,7 +89,7 @@ fn whose(tree: &Tree, class: &Class, folder: &Caseless) -> Registered {
         other => Some(other.to_string()),
     };
     if let Some(dll) = default("InprocServer32").map(Caseless::from)
-        && dll.is_below(folder)
+        && roots.iter().any(|root| dll.is_below(&plugin(root, class)))
     {
         return Registered::Ours(dll);
     }

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::caseless::Caseless;
-use crate::class::Class;
+use crate::class::{CLASSES, Class};
 use crate::cleanup::{self, Left};
 use crate::command::{Install, Kept, StatusArgs, Uninstall, Which};
-use crate::files::{Dll, Layout, SourceError};
+use crate::files::{Dll, Layout, SourceError, plugin};
 use crate::machine::{Failure, Machine};
 use crate::plan::{self, Refusal, Wanted};
-use crate::seen::Seen;
+use crate::record::Record;
+use crate::seen::{Registered, Seen};
 use crate::status::{State, Status};
 use crate::transaction::{self, Undone};
 
@@ -100,15 +101,50 @@ pub fn install_these(
 ) -> Result<Report, Error> {
     let steps = plan::install(machine, layout, seen, wanted, replace)?;
     transaction::run(machine, &steps, in_time)?;
+    let left = clean(machine, layout, seen, wanted).map_err(Error::Cleanup)?;
+    let classes: Vec<_> = wanted.iter().map(|one| one.class).collect();
+    report(machine, layout, &classes, !steps.is_empty(), &left)
+}
+
+/// What is installed stays, and what is loaded; all else of these plugins goes, from wherever they have been.
+fn clean(machine: &mut dyn Machine, layout: &Layout, seen: &Seen, wanted: &[Wanted]) -> Result<Left, Failure> {
     let mut left = Left::default();
     for one in wanted {
         let keep = layout.version(one.class, &one.dll);
-        let old = cleanup::old_versions(machine, layout, one.class, Some(&keep)).map_err(Error::Cleanup)?;
-        left.in_use.extend(old.in_use);
-        left.others.extend(old.others);
+        for root in roots(seen, one.class) {
+            cleanup::old_versions(machine, &plugin(root, one.class), one.class, Some(&keep), &mut left)?;
+            if root != layout.root(one.class) {
+                cleanup::empty_root(machine, root)?;
+            }
+        }
     }
-    let classes: Vec<_> = wanted.iter().map(|one| one.class).collect();
-    report(machine, layout, &classes, !steps.is_empty(), &left)
+    let stays = |class: &Class, root: &Caseless| root == layout.root(class) || lies_in(&left.in_use, root, class);
+    forget(machine, wanted.iter().map(|one| one.class), &stays)?;
+    Ok(left)
+}
+
+fn roots<'a>(seen: &'a Seen, class: &Class) -> impl Iterator<Item = &'a Caseless> + use<'a> {
+    seen.of(class).into_iter().flat_map(|seen| &seen.roots)
+}
+
+fn lies_in(files: &[Caseless], root: &Caseless, class: &Class) -> bool {
+    files.iter().any(|file| file.is_below(&plugin(root, class)))
+}
+
+/// Folders in which nothing is any more are not remembered.
+fn forget<'a>(
+    machine: &mut dyn Machine,
+    classes: impl Iterator<Item = &'a Class>,
+    stays: &dyn Fn(&Class, &Caseless) -> bool,
+) -> Result<(), Failure> {
+    let record = Record::read(machine)?;
+    let after = classes.fold(record.clone(), |after, class| {
+        let roots: Vec<_> = record.roots(class).into_iter().filter(|root| stays(class, root)).collect();
+        after.with_roots(class, &roots)
+    });
+    let mut steps = Vec::new();
+    record.turn(&after, &mut steps);
+    steps.iter().try_for_each(|step| machine.take(step))
 }
 
 /// Takes plugins away.
@@ -118,10 +154,23 @@ pub fn install_these(
 pub fn uninstall(machine: &mut dyn Machine, args: &Uninstall) -> Result<Report, Error> {
     let until = Instant::now() + Duration::from_secs(args.timeout);
     let layout = layout(machine, &args.which)?;
-    uninstall_these(machine, &layout, &args.which.classes(), &|| Instant::now() < until)
+    let classes = args.which.classes();
+    if !args.which.plugin.is_empty() {
+        let seen = Seen::look(machine, &layout)?;
+        classes.iter().try_for_each(|class| not_ours(&seen, class).map_or(Ok(()), Err))?;
+    }
+    uninstall_these(machine, &layout, &classes, &|| Instant::now() < until)
 }
 
-/// Takes these away, in one transaction, and then deletes their files.
+/// That someone else has a class, if so.
+fn not_ours(seen: &Seen, class: &Class) -> Option<Refusal> {
+    match &seen.of(class)?.registered {
+        Registered::Other(by) => Some(Refusal::NotOurs { name: class.name, clsid: class.clsid, by: by.clone() }),
+        _ => None,
+    }
+}
+
+/// Takes these away, in one transaction, and then deletes their files. Someone else's stay; where there is nothing else, that is said.
 ///
 /// # Errors
 /// See [`Error`].
@@ -134,32 +183,41 @@ pub fn uninstall_these(
     let seen = Seen::look(machine, layout)?;
     let steps = plan::uninstall(&seen, classes);
     transaction::run(machine, &steps, in_time)?;
-    let left = delete_files(machine, layout, classes, in_time).map_err(Error::Cleanup)?;
+    let left = delete_files(machine, &seen, classes, in_time).map_err(Error::Cleanup)?;
+    forget(machine, classes.iter().copied(), &|_, _| false).map_err(Error::Cleanup)?;
+    if steps.is_empty() && left.gone == 0 && left.in_use.is_empty() {
+        classes.iter().try_for_each(|class| not_ours(&seen, class).map_or(Ok(()), Err))?;
+    }
     report(machine, layout, classes, !steps.is_empty(), &left)
 }
 
 /// A surrogate ends some minutes after its last call, so files in use are tried again for as long as there is time.
 fn delete_files(
     machine: &mut dyn Machine,
-    layout: &Layout,
+    seen: &Seen,
     classes: &[&'static Class],
     in_time: &dyn Fn() -> bool,
 ) -> Result<Left, Failure> {
+    let mut gone = 0;
     loop {
-        let mut left = Left::default();
+        let mut left = Left { gone, ..Left::default() };
         for class in classes {
-            let files = cleanup::old_versions(machine, layout, class, None)?;
-            left.in_use.extend(files.in_use);
-            left.others.extend(files.others);
+            for root in roots(seen, class) {
+                cleanup::old_versions(machine, &plugin(root, class), class, None, &mut left)?;
+            }
         }
-        cleanup::empty_root(machine, layout)?;
+        for root in classes.iter().flat_map(|class| roots(seen, class)) {
+            cleanup::empty_root(machine, root)?;
+        }
         if left.in_use.is_empty() {
             return Ok(left);
         }
         if !in_time() {
-            left.in_use = cleanup::at_restart(machine, layout, &left.in_use)?;
+            let roots: Vec<_> = classes.iter().flat_map(|class| roots(seen, class)).cloned().collect();
+            left.in_use = cleanup::at_restart(machine, &roots, &left.in_use)?;
             return Ok(left);
         }
+        gone = left.gone;
         machine.pause(Duration::from_millis(250));
     }
 }
@@ -196,9 +254,15 @@ fn report(
     })
 }
 
+/// Where plugins are to be: where the command line says, or where a run has put them, or where they are usually.
 fn layout(machine: &dyn Machine, which: &Which) -> Result<Layout, Error> {
-    Ok(match &which.dir {
-        Some(dir) => Layout { root: dir.as_str().into() },
-        None => Layout::below(&machine.program_files()?),
-    })
+    if let Some(dir) = &which.dir {
+        return Ok(Layout::at(dir.as_str().into()));
+    }
+    let record = Record::read(machine)?;
+    let usual = Layout::below(&machine.program_files()?);
+    Ok(CLASSES.iter().fold(usual, |layout, class| match record.roots(class).into_iter().next() {
+        Some(root) => layout.with(class, root),
+        None => layout,
+    }))
 }

@@ -5,13 +5,16 @@ mod support;
 
 use installer::caseless::Caseless;
 use installer::class::{CLASSES, COM_CLASSES, Class, Registration, ccg_tree, interface_key, interface_tree};
+use installer::command::{Kept, PluginName, StatusArgs, Uninstall, Which};
 use installer::files::{Dll, Layout};
+use installer::machine::Machine;
 use installer::plan::{Refusal, Wanted};
+use installer::record::Record;
 use installer::registry::Tree;
 use installer::seen::Seen;
 use installer::status::{State, Status};
 use installer::transaction::Undone;
-use installer::work::{Error, Report, install_these, uninstall_these};
+use installer::work::{self, Error, Report, install_these, uninstall_these};
 use proptest::prelude::*;
 use support::{Memory, Node};
 
@@ -117,7 +120,6 @@ fn an_uninstall_waits_for_programs_and_then_leaves_the_file_to_the_next_start() 
     assert!(uninstall(&mut memory, &all()).unwrap().in_use.is_empty(), "they ended in time");
     install(&mut memory, &all(), "one", false).unwrap();
     memory.loaded = dlls(&memory);
-    // Time is over when the registrations are gone: 24 steps.
     // Time is over when the registrations are gone.
     let registrations = installer::plan::uninstall(&Seen::look(&memory, &layout()).unwrap(), &all()).len();
     let steps = std::cell::Cell::new(0);
@@ -157,7 +159,8 @@ fn what_belongs_to_someone_else_is_only_replaced_when_told_so() {
         assert!(matches!(error, Error::Refused(Refusal::Foreign { .. })), "{error}");
         assert!(error.to_string().contains(by) && error.code() == 3, "{error}");
     }
-    uninstall(&mut memory, &all()).unwrap();
+    let error = uninstall(&mut memory, &all()).unwrap_err();
+    assert!(matches!(error, Error::Refused(Refusal::NotOurs { .. })) && error.code() == 3, "{error}");
     assert_eq!(memory.state(), before);
     assert_eq!(states(&memory), [State::SomeoneElses, State::SomeoneElses]);
 
@@ -167,6 +170,86 @@ fn what_belongs_to_someone_else_is_only_replaced_when_told_so() {
         memory.files.contains_key(&r"C:\Program Files\CCGAKVPlugin\CCGAKVPlugin.dll".into()),
         "its files are its own"
     );
+}
+
+fn which(plugin: Vec<PluginName>) -> Which {
+    Which { plugin, dir: None, json: false }
+}
+
+fn told_to_uninstall(memory: &mut Memory, plugin: Vec<PluginName>) -> Result<Report, Error> {
+    work::uninstall(memory, &Uninstall { which: which(plugin), timeout: 60 })
+}
+
+/// With both plugins in `D:\Plugins`.
+fn installed_elsewhere() -> Memory {
+    let mut memory = Memory::fresh();
+    let elsewhere = Layout::at(r"D:\Plugins".into());
+    let seen = Seen::look(&memory, &elsewhere).unwrap();
+    install_these(&mut memory, &elsewhere, &seen, &wanted(&all(), "one"), false, &|| true).unwrap();
+    memory
+}
+
+#[test]
+fn plugins_are_found_where_they_were_installed_moved_from_there_and_taken_away() {
+    let before = Memory::fresh().state();
+    let mut memory = installed_elsewhere();
+    for (expect, is_so) in [(Kept::Installed, true), (Kept::Absent, false)] {
+        let (report, as_expected) = work::status(&memory, &StatusArgs { which: which(vec![]), expect }).unwrap();
+        assert_eq!(as_expected, is_so, "{report:?}");
+        assert!(report.plugins.iter().all(|one| one.dll.as_ref().unwrap().starts_with(r"D:\Plugins\")), "{report:?}");
+    }
+    told_to_uninstall(&mut memory, vec![]).unwrap();
+    assert_eq!(memory.state(), before);
+
+    // Moved to where plugins usually are, while programs have the old files.
+    let mut memory = installed_elsewhere();
+    memory.loaded = dlls(&memory);
+    let report = install(&mut memory, &all(), "one", false).unwrap();
+    assert_eq!((report.in_use.len(), dlls(&memory).len()), (2, 4));
+    assert!(report.plugins.iter().all(|one| one.dll.as_ref().unwrap().starts_with(r"C:\Program Files\")), "{report:?}");
+    memory.loaded.clear();
+    install(&mut memory, &all(), "one", false).unwrap();
+    assert_eq!(dlls(&memory).len(), 2, "the next run knows where the old ones are");
+    assert!(!memory.files.contains_key(&r"D:\Plugins".into()));
+    told_to_uninstall(&mut memory, vec![]).unwrap();
+    assert_eq!(memory.state(), before);
+}
+
+#[test]
+fn what_is_installed_where_nobody_knows_is_not_passed_over_in_silence() {
+    let mut memory = installed_elsewhere();
+    memory.keys.retain(|key, _| *key != r"SOFTWARE\Pando".into() && !key.is_below(&r"SOFTWARE\Pando".into()));
+    let before = memory.state();
+    for named in [vec![], vec![PluginName::Akv]] {
+        let error = told_to_uninstall(&mut memory, named).unwrap_err();
+        assert!(error.code() == 3 && error.to_string().contains("--dir"), "{error}");
+        assert_eq!(memory.state(), before);
+    }
+    // Where something is ours, that goes, and the other is named in the report; but not when the other was asked for.
+    let mut memory = Memory::fresh();
+    install(&mut memory, &[&CLASSES[0]], "one", false).unwrap();
+    aks(&mut memory);
+    let before = memory.state();
+    let error = told_to_uninstall(&mut memory, vec![PluginName::Rkc, PluginName::Akv]).unwrap_err();
+    assert_eq!((error.code(), memory.state()), (3, before));
+    let report = told_to_uninstall(&mut memory, vec![]).unwrap();
+    assert_eq!(states(&memory), [State::Absent, State::SomeoneElses]);
+    assert!(report.plugins[1].registered_by.as_ref().unwrap().contains("CCGAKVPlugin"), "{report:?}");
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_word_where_it_was_at_work() {
+    // After any number of its steps, in a folder that the next one is not told.
+    let elsewhere = Layout::at(r"D:\Plugins".into());
+    let before = Memory::fresh();
+    let seen = Seen::look(&before, &elsewhere).unwrap();
+    let steps = installer::plan::install(&before, &elsewhere, &seen, &wanted(&all(), "one"), false).unwrap();
+    for killed in 0..=steps.len() {
+        let mut memory = before.clone();
+        steps.iter().take(killed).for_each(|step| memory.take(step).unwrap());
+        told_to_uninstall(&mut memory, vec![]).unwrap();
+        assert_eq!(memory.state(), before.state(), "after {killed} steps");
+    }
 }
 
 #[test]
@@ -346,8 +429,19 @@ proptest! {
                 }
                 let done = memory.state();
                 memory.fails_after = None;
-                prop_assert!(!act(&mut memory).unwrap().changed, "a second run has nothing to do");
+                match act(&mut memory) {
+                    Ok(again) => prop_assert!(!again.changed, "a second run has nothing to do"),
+                    Err(error) => prop_assert!(remove && error.code() == 3, "{}", error),
+                }
                 prop_assert_eq!(memory.state(), done);
+            }
+            // What is left is the record of where the files were.
+            Err(Error::Cleanup(_)) => {
+                memory.fails_after = None;
+                let again = act(&mut memory);
+                prop_assert!(again.as_ref().is_ok_and(|again| !again.changed) || again.is_err_and(|error| error.code() == 3));
+                let record = Record::read(&memory).unwrap();
+                prop_assert!(!remove || all().iter().all(|class| record.roots(class).is_empty()));
             }
             Err(error) => {
                 prop_assert!(error.code() == 1 || error.code() == 3, "{}", error);

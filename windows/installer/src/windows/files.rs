@@ -65,6 +65,14 @@ pub fn list(folder: &Caseless) -> Result<Vec<String>, Failure> {
     entries.map(name).collect::<io::Result<_>>().map_err(failed)
 }
 
+/// Whether both lead to one and the same.
+pub fn same(one: &Caseless, other: &Caseless) -> Result<bool, Failure> {
+    match same_file::is_same_file(one.as_str(), other.as_str()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        told => told.map_err(|source| Failure::new(format!("look at {one} and {other}"), source)),
+    }
+}
+
 /// Takes a step that is about files.
 pub fn take(step: &Step) -> Result<(), Failure> {
     let done = match step {

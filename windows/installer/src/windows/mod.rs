@@ -33,6 +33,10 @@ impl Machine for Computer {
         files::list(folder)
     }
 
+    fn same(&self, one: &Caseless, other: &Caseless) -> Result<bool, Failure> {
+        files::same(one, other)
+    }
+
     fn take(&mut self, step: &Step) -> Result<(), Failure> {
         match step {
             Step::CreateKey(_) | Step::DeleteKey(_) | Step::SetValue { .. } => keys::take(step),

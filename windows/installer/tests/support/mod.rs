@@ -159,6 +159,10 @@ impl Machine for Memory {
         Ok(inside.map(|file| file.name().to_owned()).collect())
     }
 
+    fn same(&self, one: &Caseless, other: &Caseless) -> Result<bool, Failure> {
+        Ok(one == other)
+    }
+
     fn take(&mut self, step: &Step) -> Result<(), Failure> {
         let turn = self.taken;
         self.taken += 1;
