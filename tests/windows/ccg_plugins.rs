@@ -245,6 +245,22 @@ fn the_vaults_plugin_asks_only_whom_an_administrator_has_declared() {
     ] {
         assert_eq!(result(&computer, "akv", &input)["hresult"], code, "{input}");
     }
+    // An administrator may name whom of those specs may lead to, and as whom.
+    let here = azure.vault_url().trim_start_matches("https://").to_owned();
+    for (list, allowed, event) in [
+        ("OnlyVaults", format!(r"contoso.vault.azure.net\0{here}"), "is not one of the vaults"),
+        ("OnlyIdentities", IDENTITY.to_owned(), "is not one of those"),
+    ] {
+        set(&settings, list, "REG_MULTI_SZ", &allowed);
+        assert_eq!(result(&computer, "akv", &reader)["hresult"], OK, "{list}");
+        let other = allowed.replace(&here, "localhost").replace(IDENTITY, STRANGER);
+        set(&settings, list, "REG_MULTI_SZ", &other);
+        let refused = host(&computer, "akv", &[&reader]).env("WINEDEBUG", "-all,+eventlog").fails(1);
+        refused.says(E_ACCESSDENIED).says(event);
+        set(&settings, list, "REG_MULTI_SZ", "");
+        assert_eq!(result(&computer, "akv", &reader)["hresult"], E_ACCESSDENIED, "an empty {list} leaves nothing");
+        set(&settings, list, "REG_MULTI_SZ", &allowed);
+    }
     // What goes well is in the event log where that is asked for: the call, the question to the vault, and who was given.
     set(&settings, "LogCalls", "REG_DWORD", "1");
     let logged = host(&computer, "akv", &[&reader]).env("WINEDEBUG", "-all,+eventlog").ok().never_says(GUARD_PASSWORD);

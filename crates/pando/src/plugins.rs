@@ -61,6 +61,8 @@ struct Declared {
 struct AkvSettings {
     metadata_service: Option<String>,
     timeout: Option<u64>,
+    only_vaults: Option<Vec<String>>,
+    only_identities: Option<Vec<String>>,
     #[serde(default)]
     vault: Vec<Vault>,
 }
@@ -131,6 +133,12 @@ fn akv(settings: AkvSettings, path: &Path) -> Result<Akv, PluginsError> {
     if let Some(seconds) = settings.timeout {
         akv = akv.with_timeout(declaration::timeout(seconds, "akv", path)?);
     }
+    if let Some(hosts) = settings.only_vaults {
+        akv = akv.only_vaults(hosts.iter().map(String::as_str)).map_err(wrong)?;
+    }
+    if let Some(ids) = settings.only_identities {
+        akv = akv.only_identities(ids.iter().map(String::as_str)).map_err(wrong)?;
+    }
     for vault in settings.vault {
         let mut trusted = TrustedVault::new(&vault.host).map_err(wrong)?;
         if let Some(audience) = vault.audience {
@@ -186,6 +194,8 @@ mod tests {
             [akv]
             metadata-service = "http://127.0.0.1:8080"
             timeout = 10
+            only-vaults = ["contoso.vault.azure.net", "localhost:8443"]
+            only-identities = ["f0f22d05-6a63-4a1e-a2d1-0fa2fa2ba1b7"]
             [[akv.vault]]
             host = "*.vault.local.azurestack.example"
             audience = "https://vault.adfs.example/0a1b"
@@ -252,6 +262,9 @@ mod tests {
             ("[[aws.endpoint]]\nservice = 's3'\nregion = 'eu'\nhost = 'x.example'".to_owned(), "not a region"),
             ("[[aws.endpoint]]\nservice = 's3'\nregion = 'eu-west-1'\nhost = 'x/y'".to_owned(), "endpoint's host"),
             ("[akv]\ntimeout = 31".to_owned(), "timeout"),
+            ("[akv]\nonly-vaults = ['https://x.vault.azure.net']".to_owned(), "Key Vault's host"),
+            ("[akv]\nonly-vault = ['x.vault.azure.net']".to_owned(), "unknown field"),
+            ("[akv]\nonly-identities = ['webapp01']".to_owned(), "object (principal) id"),
             ("[[akv.vault]]\nhost = '*.com'".to_owned(), "Key Vault's host"),
             ("[[akv.vault]]\nhost = 'a.example'\naudience = 'x'".to_owned(), "audience"),
             ("[[akv.vault]]\nhost = 'a.example'\nca = '/no/such/file'".to_owned(), "/no/such/file"),

@@ -82,6 +82,9 @@ impl AkvError {
             }
             // Today's plugin derives the token's audience from the text; ours knows none for a host that is no vault.
             Self::UnknownVault { .. } => (E_INVALIDARG, 1018),
+            // Today's plugin asks every vault as every identity.
+            Self::VaultNotAllowed { .. } => (E_ACCESSDENIED, 1018),
+            Self::IdentityNotAllowed { .. } => (E_ACCESSDENIED, 1013),
         };
         WindowsCodes::new(hresult, event)
     }

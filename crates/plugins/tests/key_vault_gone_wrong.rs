@@ -84,6 +84,41 @@ fn an_input_that_leads_elsewhere_gets_no_token_asked_for() {
 }
 
 #[test]
+fn an_operators_list_narrows_what_is_asked_and_never_widens_it() {
+    let azure = Azure::vault_says(secret(r"d\u:p"));
+    let here = format!("localhost:{}", azure.vault.port);
+    let other = "11111111-2222-3333-4444-555555555555";
+    let only = |vaults: &[&str], identities: &[&str]| {
+        let plugin = azure.plugin.clone().only_vaults(vaults.iter().copied()).unwrap();
+        plugin.only_identities(identities.iter().copied()).unwrap()
+    };
+    for (vaults, identities, refused) in [
+        (&["contoso.vault.azure.net", "localhost"][..], &[IDENTITY][..], "is not one of the vaults"),
+        (&[], &[IDENTITY], "is not one of the vaults"),
+        (&[&here], &[other], "managed identity f0f22d05-6a63-4a1e-a2d1-0fa2fa2ba1b7 is not one of those"),
+        (&[&here], &[], "is not one of those"),
+    ] {
+        let error = azure.plugin_fails(&only(vaults, identities));
+        assert!(error.to_string().contains(refused) && error.to_string().contains("nobody was asked"), "{error}");
+        assert_eq!(error.windows_codes().hresult.cast_unsigned(), 0x8007_0005);
+    }
+    // To allow a host does not make it a vault.
+    let evil = format!("ObjectId={IDENTITY};SecretUri=https://evil.example/secrets/x");
+    let error = only(&["evil.example"], &[IDENTITY]).get_password_credentials(&evil).unwrap_err();
+    assert!(error.to_string().contains("not a Key Vault"), "{error}");
+    assert_eq!(azure.imds.questions(), Vec::<String>::new());
+    azure.vault_was_not_asked();
+    let upper = IDENTITY.to_uppercase();
+    assert!(only(&[&here, "*.vault.azure.net"], &[other, &upper]).get_password_credentials(&azure.input()).is_ok());
+    for wrong in ["", "*", "https://x.vault.azure.net", "x.vault.azure.net/secrets/a", "*.com"] {
+        assert!(azure.plugin.clone().only_vaults([wrong]).is_err(), "{wrong:?}");
+    }
+    for wrong in ["", "x", "00000000-0000-0000-0000-000000000000"] {
+        assert!(azure.plugin.clone().only_identities([wrong]).is_err(), "{wrong:?}");
+    }
+}
+
+#[test]
 fn a_machine_without_that_identity_is_told_so() {
     let body = r#"{"error":"invalid_request","error_description":"Identity not found hunter2"}"#;
     let azure = Azure::imds_says(answer(400, body));

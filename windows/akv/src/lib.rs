@@ -17,11 +17,21 @@ ccg_com::server!(Server {
 /// Azure's own clouds, and what the operator has declared beside them.
 fn plugin(settings: &Settings) -> Result<Box<dyn Plugin>, SettingsError> {
     const METADATA_SERVICE: &str = "MetadataService";
+    const ONLY_VAULTS: &str = "OnlyVaults";
+    const ONLY_IDENTITIES: &str = "OnlyIdentities";
     const VAULTS: &str = "Vaults";
-    settings.only(&[METADATA_SERVICE], &[VAULTS])?;
+    settings.only(&[METADATA_SERVICE, ONLY_VAULTS, ONLY_IDENTITIES], &[VAULTS])?;
     let mut akv = Akv::new();
     if let Some(url) = settings.text(METADATA_SERVICE)? {
         akv = akv.with_metadata_service(&url).map_err(|error| settings.error(METADATA_SERVICE, error))?;
+    }
+    if let Some(hosts) = settings.list(ONLY_VAULTS)? {
+        let hosts = hosts.iter().map(String::as_str);
+        akv = akv.only_vaults(hosts).map_err(|error| settings.error(ONLY_VAULTS, error))?;
+    }
+    if let Some(ids) = settings.list(ONLY_IDENTITIES)? {
+        let ids = ids.iter().map(String::as_str);
+        akv = akv.only_identities(ids).map_err(|error| settings.error(ONLY_IDENTITIES, error))?;
     }
     if settings.log_calls() {
         akv = akv.when_asking(|whom| ccg_com::inform(&ccg_classes::AKV, WindowsCodes::AKV_ASKING, whom));

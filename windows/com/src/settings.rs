@@ -87,6 +87,15 @@ impl Settings {
         text.map(Some).map_err(|error| self.error(name, error.message()))
     }
 
+    /// A list: the lines of `REG_MULTI_SZ`, or the one of `REG_SZ`.
+    ///
+    /// # Errors
+    /// [`SettingsError`] when it is something else.
+    pub fn list(&self, name: &str) -> Result<Option<Vec<String>>, SettingsError> {
+        let lines = |text: String| text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
+        Ok(self.text(name)?.map(lines))
+    }
+
     /// The keys in the key of that name: each one's name, and what is in it.
     ///
     /// # Errors

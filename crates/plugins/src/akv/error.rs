@@ -16,6 +16,22 @@ pub enum AkvError {
         /// The hosts that tokens may be sent to.
         known: String,
     },
+    /// The operator does not let credential specs use that vault.
+    #[error(
+        "the secret is at {host}, which is not one of the vaults that this machine's operator lets credential specs use: nobody was asked (correct SecretUri in the credential spec, or have the operator add the vault)"
+    )]
+    VaultNotAllowed {
+        /// Where the input leads.
+        host: String,
+    },
+    /// The operator does not let credential specs use that identity.
+    #[error(
+        "the managed identity {object_id} is not one of those that this machine's operator lets credential specs use: nobody was asked (correct ObjectId in the credential spec, or have the operator add the identity)"
+    )]
+    IdentityNotAllowed {
+        /// Whom the spec names.
+        object_id: Guid,
+    },
     /// Nobody answers for the machine's identity.
     #[error(
         "the instance metadata service at {service} does not answer: {what} (is this a machine of Azure, and may this process reach that address?)"

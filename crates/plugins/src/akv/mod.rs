@@ -5,6 +5,7 @@
 
 mod answers;
 mod error;
+mod limits;
 mod secret;
 mod secret_text;
 mod token;
@@ -12,6 +13,8 @@ mod vaults;
 
 use credspec::{AKV_CLSID, AkvInput};
 use dtyp::Guid;
+
+use limits::Limits;
 
 use crate::retry::{Patience, patient};
 use crate::{Hop, PasswordCredentials, Plugin, PluginError, declared, http};
@@ -25,6 +28,7 @@ pub use vaults::{AkvSettingsError, TrustedVault};
 pub struct Akv {
     service: String,
     vaults: Vec<TrustedVault>,
+    limits: Limits,
     patience: Patience,
     /// Who hears of it when a vault is about to be asked.
     asking: Option<fn(&str)>,
@@ -42,6 +46,7 @@ impl Akv {
         Self {
             service: Self::METADATA_SERVICE.to_owned(),
             vaults: Vec::new(),
+            limits: Limits::default(),
             patience: Patience::of_seconds(25),
             asking: None,
         }
@@ -68,6 +73,27 @@ impl Akv {
     pub fn with_vault(mut self, vault: TrustedVault) -> Self {
         self.vaults.push(vault);
         self
+    }
+
+    /// With these vaults only, written as [`TrustedVault::new`] takes them: of those that access tokens may be sent to, no others are asked.
+    ///
+    /// # Errors
+    /// [`AkvSettingsError::Host`].
+    pub fn only_vaults<'a>(mut self, hosts: impl IntoIterator<Item = &'a str>) -> Result<Self, AkvSettingsError> {
+        self.limits.set_vaults(hosts)?;
+        Ok(self)
+    }
+
+    /// As these of the machine's identities only, by their object ids.
+    ///
+    /// # Errors
+    /// [`AkvSettingsError::Identity`].
+    pub fn only_identities<'a>(
+        mut self,
+        object_ids: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, AkvSettingsError> {
+        self.limits.set_identities(object_ids)?;
+        Ok(self)
     }
 }
 
@@ -97,6 +123,7 @@ impl Akv {
         let vault = input.secret.authority();
         let trust = vaults::find(&self.vaults, &input.secret)
             .map_err(|known| AkvError::UnknownVault { host: vault.clone(), known })?;
+        self.limits.check(input)?;
         let agent = http::https_trusting(trust.roots);
         let agent = agent.map_err(|source| AkvError::Roots { vault: vault.clone(), source })?;
         let (mut budget, seconds) = (self.patience.budget(), self.patience.seconds());

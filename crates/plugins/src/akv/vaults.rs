@@ -10,12 +10,18 @@ use crate::declared::{self, shown};
 /// The clouds of Azure that anybody can be a customer of, and the name under which each has its vaults. Further ones are configured.
 const CLOUDS: [&str; 3] = ["vault.azure.net", "vault.azure.cn", "vault.usgovcloudapi.net"];
 
-/// A host, or all hosts of a domain, that the operator says are Key Vaults: a private cloud's, such as Azure Stack's, or a test's.
+/// A host, or all hosts of a domain, as operators write them.
 #[derive(Clone, Debug)]
-pub struct TrustedVault {
+pub(super) struct VaultHost {
     host: String,
     any_name_under_it: bool,
     port: u16,
+}
+
+/// A host, or all hosts of a domain, that the operator says are Key Vaults: a private cloud's, such as Azure Stack's, or a test's.
+#[derive(Clone, Debug)]
+pub struct TrustedVault {
+    host: VaultHost,
     audience: String,
     roots: Option<Roots>,
 }
@@ -32,11 +38,49 @@ pub enum AkvSettingsError {
     /// Not an audience.
     #[error("{0:?} is not an audience of access tokens: write a URI such as https://vault.example.com")]
     Audience(String),
+    /// Not an identity.
+    #[error(
+        "{0:?} is not a managed identity's object (principal) id: write a GUID such as f0f22d05-6a63-4a1e-a2d1-0fa2fa2ba1b7"
+    )]
+    Identity(String),
     /// Not the metadata service.
     #[error(
         "{0:?} is not the address of an instance metadata service: write `http://host` or `http://host:port`, without a path"
     )]
     MetadataService(String),
+}
+
+impl VaultHost {
+    /// `vault.example.com`, `vault.example.com:8443`, or `*.vault.example.com` for every name directly under it.
+    pub(super) fn new(host: &str) -> Result<Self, AkvSettingsError> {
+        let bad = || AkvSettingsError::Host(shown(host));
+        let (any_name_under_it, name) = host.strip_prefix("*.").map_or((false, host), |name| (true, name));
+        // A credential spec's rules for hosts are the rules here too.
+        let uri = declared::host(name).ok_or_else(bad)?;
+        // `*.com` would be everybody.
+        if any_name_under_it && uri.host().split('.').count() < 3 {
+            return Err(bad());
+        }
+        Ok(Self { host: uri.host().to_owned(), any_name_under_it, port: uri.port() })
+    }
+
+    pub(super) fn admits(&self, secret: &SecretUri) -> bool {
+        let host = secret.host();
+        let named = if self.any_name_under_it {
+            host.split_once('.').is_some_and(|(_, domain)| domain == self.host)
+        } else {
+            host == self.host
+        };
+        named && secret.port() == self.port
+    }
+}
+
+impl fmt::Display for VaultHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (stars, port) = (if self.any_name_under_it { "*." } else { "" }, self.port);
+        write!(f, "{stars}{}", self.host)?;
+        if port == 443 { Ok(()) } else { write!(f, ":{port}") }
+    }
 }
 
 impl TrustedVault {
@@ -46,16 +90,9 @@ impl TrustedVault {
     /// # Errors
     /// [`AkvSettingsError::Host`].
     pub fn new(host: &str) -> Result<Self, AkvSettingsError> {
-        let bad = || AkvSettingsError::Host(shown(host));
-        let (any_name_under_it, name) = host.strip_prefix("*.").map_or((false, host), |name| (true, name));
-        // A credential spec's rules for hosts are the rules here too.
-        let uri = declared::host(name).ok_or_else(bad)?;
-        // `*.com` would be everybody.
-        if any_name_under_it && uri.host().split('.').count() < 3 {
-            return Err(bad());
-        }
-        let audience = format!("https://{}", uri.host());
-        Ok(Self { host: uri.host().to_owned(), any_name_under_it, port: uri.port(), audience, roots: None })
+        let host = VaultHost::new(host)?;
+        let audience = format!("https://{}", host.host);
+        Ok(Self { host, audience, roots: None })
     }
 
     /// Whom tokens for it are for, if that is not its own name: the resource that the metadata service is asked for.
@@ -77,23 +114,11 @@ impl TrustedVault {
         self.roots = Some(roots);
         self
     }
-
-    fn admits(&self, secret: &SecretUri) -> bool {
-        let host = secret.host();
-        let named = if self.any_name_under_it {
-            host.split_once('.').is_some_and(|(_, domain)| domain == self.host)
-        } else {
-            host == self.host
-        };
-        named && secret.port() == self.port
-    }
 }
 
 impl fmt::Display for TrustedVault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (stars, port) = (if self.any_name_under_it { "*." } else { "" }, self.port);
-        write!(f, "{stars}{}", self.host)?;
-        if port == 443 { Ok(()) } else { write!(f, ":{port}") }
+        self.host.fmt(f)
     }
 }
 
@@ -106,7 +131,7 @@ pub(super) struct Trust<'a> {
 
 /// How a secret's vault is trusted, or everybody who would be.
 pub(super) fn find<'a>(extra: &'a [TrustedVault], secret: &SecretUri) -> Result<Trust<'a>, String> {
-    if let Some(vault) = extra.iter().find(|vault| vault.admits(secret)) {
+    if let Some(vault) = extra.iter().find(|vault| vault.host.admits(secret)) {
         return Ok(Trust { audience: vault.audience.clone(), roots: vault.roots.as_ref() });
     }
     let cloud = secret.host().split_once('.').and_then(|(_, domain)| CLOUDS.into_iter().find(|cloud| *cloud == domain));
