@@ -190,13 +190,47 @@ fn an_api_server_that_is_busy_broken_silent_or_gone_is_waited_out() {
     spec(&cluster, &domain, "webapp01");
     becomes(&cluster, "webapp01", "SpecValid", "True");
     // In the middle.
-    front.becomes(Mood::Says(429));
-    let patch = r#"{"credspec":{"CmsPlugins":["ActiveDirectory","ActiveDirectory"]}}"#;
-    cluster.kubectl().args(["patch", "gmsa", "webapp01", "--type=merge", "-p", patch]).ok();
-    front.becomes(Mood::Passes);
-    let generation = "--for=jsonpath={.status.observedGeneration}=2";
-    cluster.kubectl().args(["wait", "--timeout=120s", generation, "gmsastatus", "webapp01"]).ok();
+    for (number, mood) in moods.into_iter().chain([Mood::Lost]).enumerate() {
+        front.becomes(mood);
+        let plugins = vec!["ActiveDirectory"; number + 2].join("\",\"");
+        let patch = format!("{{\"credspec\":{{\"CmsPlugins\":[\"{plugins}\"]}}}}");
+        cluster.kubectl().args(["patch", "gmsa", "webapp01", "--type=merge", "-p", &patch]).ok();
+        front.becomes(Mood::Passes);
+        let generation = format!("--for=jsonpath={{.status.observedGeneration}}={}", number + 2);
+        cluster.kubectl().args(["wait", "--timeout=120s", &generation, "gmsastatus", "webapp01"]).ok();
+    }
     assert!(running.is_alive(), "{}", running.log());
+}
+
+#[test]
+fn a_replica_that_hears_late_overwrites_nothing_newer() {
+    let (cluster, domain) = (Cluster::start(), Domain::start());
+    let (controller, _) = install(&cluster, &domain);
+    let front = Front::start(&cluster);
+    let through = front.kubeconfig(&cluster, &controller);
+    let first = StatusService::start(&cluster, "controller", arguments(&cluster, HOME, "status"), &controller);
+    let mut late = StatusService::start(&cluster, "late", arguments(&cluster, HOME, "status"), &through);
+    spec(&cluster, &domain, "webapp01");
+    becomes(&cluster, "webapp01", "SpecValid", "True");
+    let (overtaken, updates) = (late.writes("overtaken"), late.writes("update"));
+    front.is_late_with(Some("/gmsacredentialspecs"));
+    let broken = r#"{"credspec":{"DomainJoinConfig":null}}"#;
+    cluster.kubectl().args(["patch", "gmsa", "webapp01", "--type=merge", "-p", broken]).ok();
+    becomes(&cluster, "webapp01", "SpecValid", "False");
+    // It sees that status, and has heard of nothing that it could have been concluded from.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while late.writes("overtaken") == overtaken {
+        assert!(Instant::now() < deadline, "{}\n{}", late.metrics(), late.log());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(late.writes("update"), updates, "{}", late.metrics());
+    becomes(&cluster, "webapp01", "SpecValid", "False");
+    // It hears in the end, and writes when nobody else does.
+    front.is_late_with(None);
+    drop(first);
+    spec(&cluster, &domain, "webapp01");
+    becomes(&cluster, "webapp01", "SpecValid", "True");
+    assert!(late.is_alive(), "{}", late.log());
 }
 
 #[test]

@@ -6,23 +6,21 @@
 //! The watch brings changes at once. Whether the API server is there it does not say: one that hangs sends nothing, as one that has nothing
 //! to tell. So the Secret is also read every few seconds, and a value is as old as the last answer, by a clock that nobody sets.
 
-use std::future::ready;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use credspec::{Namespace, SecretName};
 use dtyp::FileTime;
-use futures_util::StreamExt;
 use k8s_openapi::api::core::v1;
 use kube::api::Api;
-use kube::runtime::watcher::{self, Event};
-use kube::runtime::{WatchStreamExt, watcher as watch};
+use kube::runtime::watcher::{Config, Event};
 use tokio::sync::watch::Sender;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::api::Client;
 use crate::rotation::{self, Answers, Directory, Known, Standings, Taken};
+use crate::watching;
 use crate::{Secret, SecretError, SecretSource, Standing};
 
 /// For the directory's answer while there are two passwords. The plugin does not wait for longer than five seconds.
@@ -35,7 +33,7 @@ const RETRY: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(5);
 /// For less than that no value can be kept: so far apart are two answers, once in a while.
 const LEAST_KEPT: Duration = Duration::from_secs(3);
-/// After so many seconds a watch begins anew, so that one that hangs does not do so for long.
+/// After so many seconds a watch begins anew. Rarely, as there is one for each node, and the Secret is read as well.
 const WATCHED: u32 = 60;
 
 /// Answers for one Secret.
@@ -173,21 +171,17 @@ impl SecretSource for ClusterSecret {
 
 /// Hears what the watch brings.
 async fn follow(secrets: Api<v1::Secret>, name: SecretName, seen: Arc<Seen>, tell: Sender<bool>) {
-    let only = watcher::Config::default().fields(&format!("metadata.name={name}")).timeout(WATCHED);
-    // That a list is about to be asked for is no word of the API server's, and no reason to ask more often.
-    let events = watch(secrets, only).filter(|event| ready(!matches!(event, Ok(Event::Init)))).default_backoff();
-    let told = events.for_each(|event| {
-        match event {
-            Ok(event) => {
-                if seen.hear(event, Instant::now()) {
-                    tell.send_replace(true);
-                }
+    let only = Config::default().fields(&format!("metadata.name={name}")).timeout(WATCHED);
+    let hear = |event| match event {
+        // That a list is about to be asked for is no word of the API server's.
+        None | Some(Event::Init) => {}
+        Some(event) => {
+            if seen.hear(event, Instant::now()) {
+                tell.send_replace(true);
             }
-            Err(error) => tracing::debug!(%error, "the Secret cannot be watched; it is read every few seconds"),
         }
-        ready(())
-    });
-    told.await;
+    };
+    watching::follow("the impersonation account's Secret", secrets, only, hear).await;
 }
 
 /// Reads the Secret every few seconds.

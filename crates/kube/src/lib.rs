@@ -23,6 +23,7 @@ mod rotation;
 mod secret;
 #[cfg(unix)]
 pub mod status;
+mod watching;
 pub mod webhook;
 mod withdrawal;
 

@@ -26,6 +26,8 @@ pub enum Mood {
     Silent,
     /// By hanging up.
     Gone,
+    /// As one whose machine has lost its power: connections are open for ever and silent, also when there is another in its place.
+    Lost,
     /// As the API server does to that many requests that change something; those after them it holds.
     HoldsWritesAfter(usize),
 }
@@ -36,6 +38,11 @@ struct State {
     writes: usize,
     held: usize,
     open: Vec<TcpStream>,
+    /// How often it has been lost, and what was open then.
+    losses: usize,
+    lost: Vec<TcpStream>,
+    /// Whose news are told later.
+    late: Option<&'static str>,
 }
 
 type Shared = Arc<(Mutex<State>, Condvar)>;
@@ -51,7 +58,8 @@ impl Front {
     pub fn start(cluster: &Cluster) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let port = listener.local_addr().expect("it has an address").port();
-        let state = State { mood: Mood::Passes, requests: 0, writes: 0, held: 0, open: vec![] };
+        let (open, lost) = (vec![], vec![]);
+        let state = State { mood: Mood::Passes, requests: 0, writes: 0, held: 0, open, losses: 0, lost, late: None };
         let state: Shared = Arc::new((Mutex::new(state), Condvar::new()));
         let mut roots = RootCertStore::empty();
         let authority = CertificateDer::from_pem_file(cluster.ca()).expect("the cluster's authority can be read");
@@ -87,11 +95,23 @@ impl Front {
         self.state.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on; connections that are open end.
+    /// From now on; connections that are open end, if they are not lost.
     pub fn becomes(&self, mood: Mood) {
         let mut state = self.state();
         (state.mood, state.writes, state.held) = (mood, 0, 0);
-        state.open.drain(..).for_each(|stream| drop(stream.shutdown(Shutdown::Both)));
+        let open = std::mem::take(&mut state.open);
+        if mood == Mood::Lost {
+            state.losses += 1;
+            state.lost.extend(open);
+        } else {
+            open.iter().for_each(|stream| drop(stream.shutdown(Shutdown::Both)));
+        }
+    }
+
+    /// From now on who watches these hears nothing, until it is others, or none.
+    pub fn is_late_with(&self, resources: Option<&'static str>) {
+        self.state().late = resources;
+        self.state.1.notify_all();
     }
 
     /// How many requests have come.
@@ -128,7 +148,7 @@ impl Front {
 fn serve<S: Read + Write>(shared: &Shared, mut client: TcpStream, server: impl FnOnce() -> std::io::Result<S>) {
     let Some(request) = request(&mut client) else { return };
     let changes = !request.starts_with(b"GET ");
-    let mood = {
+    let (mood, losses) = {
         let mut state = shared.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.requests += 1;
         let mut mood = state.mood;
@@ -137,18 +157,19 @@ fn serve<S: Read + Write>(shared: &Shared, mut client: TcpStream, server: impl F
             mood = if changes && state.writes > most { Mood::Silent } else { Mood::Passes };
             state.held += usize::from(mood == Mood::Silent);
         }
-        state.open.extend(client.try_clone());
-        mood
+        let streams = if mood == Mood::Lost { &mut state.lost } else { &mut state.open };
+        streams.extend(client.try_clone());
+        (mood, state.losses)
     };
     shared.1.notify_all();
     match mood {
         Mood::Gone => {}
         Mood::Says(code) => refuse(&mut client, code),
         // Until the client, or the front's next mood, ends it.
-        Mood::Silent => drop(client.read(&mut [0])),
+        Mood::Silent | Mood::Lost => drop(client.read(&mut [0])),
         Mood::Passes | Mood::HoldsWritesAfter(_) => {
             if let Ok(server) = server() {
-                pass_on(&mut client, server, &request);
+                pass_on(shared, losses, &mut client, server, &request);
             }
         }
     }
@@ -191,12 +212,26 @@ fn request(client: &mut TcpStream) -> Option<Vec<u8>> {
     Some([&close, bytes.get(end + 4..)?].concat())
 }
 
-fn pass_on(client: &mut TcpStream, mut server: impl Read + Write, request: &[u8]) {
+fn pass_on(shared: &Shared, losses: usize, client: &mut TcpStream, mut server: impl Read + Write, request: &[u8]) {
     if server.write_all(request).is_err() {
         return;
     }
     let mut piece = [0; 16 << 10];
-    while let Ok(got @ 1..) = server.read(&mut piece) {
+    let head = String::from_utf8_lossy(request.get(..request.len().min(512)).unwrap_or_default()).into_owned();
+    let is_late = |state: &mut State| head.contains("watch=true") && state.late.is_some_and(|late| head.contains(late));
+    // Waits for as long as it is late.
+    let is_lost = || {
+        let state = shared.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = shared.1.wait_while(state, is_late);
+        waited.unwrap_or_else(PoisonError::into_inner).losses > losses
+    };
+    loop {
+        let got = server.read(&mut piece);
+        if is_lost() {
+            drop(client.read(&mut [0]));
+            return;
+        }
+        let Ok(got @ 1..) = got else { return };
         if client.write_all(piece.get(..got).unwrap_or_default()).is_err() {
             return;
         }

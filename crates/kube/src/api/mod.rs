@@ -1,7 +1,7 @@
 //! Asking the Kubernetes API server.
 //!
-//! One way to reach it for every part of this room: in a pod by its service account, elsewhere by a kubeconfig. Every request has a time
-//! limit, because who waits here holds up somebody's pod.
+//! One way to reach it for every part of this room: in a pod by its service account, elsewhere by a kubeconfig. Every phase of every request
+//! has a time limit, because who waits here holds up somebody's pod, and because an API server whose machine is gone hangs up no connection.
 
 mod credspec;
 mod status;
@@ -9,14 +9,23 @@ mod status;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use kube::client::ClientBuilder;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use kube::core::Status;
+use tokio::time::timeout;
+use tower::BoxError;
+use tower::util::MapFutureLayer;
 
 pub use credspec::{credspecs, resource};
 pub use kube::Client;
 pub use status::{GROUP, VERSION, report_resource, reports, reports_in, status_resource, statuses};
 
-/// For one answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// For a connection, TLS included; and for a piece of a request to be taken.
+const CONNECT: Duration = Duration::from_secs(10);
+/// For the head of an answer, the connection included. A busy API server makes requests wait for fifteen seconds before it refuses them.
+const HEAD: Duration = Duration::from_secs(20);
+/// For the next piece of an answer. Watches are asked to last for a minute at most, and may be silent until they end.
+const SILENCE: Duration = Duration::from_secs(75);
 
 /// Why the API server cannot be asked.
 #[derive(Debug, thiserror::Error)]
@@ -57,9 +66,13 @@ impl ApiError {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         let Self::Request { source: kube::Error::Api(status), .. } = self else { return None };
-        let seconds = status.details.as_ref()?.retry_after_seconds;
-        (seconds > 0).then(|| Duration::from_secs(u64::from(seconds)))
+        retry_after(status)
     }
+}
+
+pub(crate) fn retry_after(status: &Status) -> Option<Duration> {
+    let seconds = status.details.as_ref()?.retry_after_seconds;
+    (seconds > 0).then(|| Duration::from_secs(u64::from(seconds)))
 }
 
 /// A client of the cluster: of this kubeconfig, or of the pod that this runs in. A request that the API server is too busy for is repeated within
@@ -68,7 +81,7 @@ impl ApiError {
 /// # Errors
 /// When there is no usable configuration. Whether the API server answers is seen with the first request.
 pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ApiError> {
-    client(kubeconfig, true).await
+    bounded(config(kubeconfig).await?, true)
 }
 
 /// The same for who tries again by itself, and has to know that the API server is too busy: repeated inside the client, a request could take minutes.
@@ -76,22 +89,30 @@ pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ApiError> {
 /// # Errors
 /// As [`connect`].
 pub async fn connect_for_loops(kubeconfig: Option<&Path>) -> Result<Client, ApiError> {
-    client(kubeconfig, false).await
+    bounded(config(kubeconfig).await?, false)
 }
 
-async fn client(kubeconfig: Option<&Path>, repeats: bool) -> Result<Client, ApiError> {
-    let mut config = match kubeconfig {
-        Some(path) => {
-            let wrong = |source| ApiError::Kubeconfig { path: path.to_owned(), source };
-            let text = Kubeconfig::read_from(path).map_err(wrong)?;
-            Config::from_custom_kubeconfig(text, &KubeConfigOptions::default()).await.map_err(wrong)?
-        }
-        None => Config::incluster()?,
-    };
-    config.default_retry = repeats;
-    config.connect_timeout = Some(PATIENCE);
-    config.write_timeout = Some(PATIENCE);
-    // Watches answer for longer than that, with pauses shorter than this.
-    config.read_timeout = Some(Duration::from_secs(300));
-    Client::try_from(config).map_err(ApiError::Client)
+async fn config(kubeconfig: Option<&Path>) -> Result<Config, ApiError> {
+    let Some(path) = kubeconfig else { return Ok(Config::incluster()?) };
+    let wrong = |source| ApiError::Kubeconfig { path: path.to_owned(), source };
+    let text = Kubeconfig::read_from(path).map_err(wrong)?;
+    Config::from_custom_kubeconfig(text, &KubeConfigOptions::default()).await.map_err(wrong)
 }
+
+fn bounded(mut config: Config, repeats: bool) -> Result<Client, ApiError> {
+    config.default_retry = repeats;
+    config.connect_timeout = Some(CONNECT);
+    config.write_timeout = Some(CONNECT);
+    config.read_timeout = Some(SILENCE);
+    // Otherwise the time that a connection has lain idle counts against the next answer on it.
+    config.reset_reader_on_write = true;
+    let client = ClientBuilder::try_from(config).map_err(ApiError::Client)?;
+    Ok(client.with_layer(&MapFutureLayer::new(in_time)).build())
+}
+
+async fn in_time<A>(answer: impl Future<Output = Result<A, BoxError>>) -> Result<A, BoxError> {
+    timeout(HEAD, answer).await.unwrap_or_else(|_| Err("the API server did not answer in time".into()))
+}
+
+#[cfg(test)]
+mod tests;

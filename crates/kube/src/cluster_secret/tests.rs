@@ -7,7 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use k8s_openapi::ByteString;
 use secrecy::ExposeSecret;
 use serde_json::json;

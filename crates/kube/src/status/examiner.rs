@@ -4,6 +4,7 @@
 //! not shown to it again before the Secret changes or the interval is over, however often specs change: others' specs must not be able to lock
 //! the account out.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,14 +14,13 @@ use ccg::{Guard, Hop, PasswordCredentials, PluginError, Plugins};
 use client::Domain;
 use credspec::{CredentialSpec, Namespace, RKC_CLSID, RkcInput, SecretName};
 use dtyp::{Clock, Guid};
-use futures_util::StreamExt;
 use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::Writer;
-use kube::runtime::reflector::{self, Store};
-use kube::runtime::{WatchStreamExt, watcher};
+use kube::runtime::watcher::Config;
 use serde_json::json;
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::conclude::{Spec, secret_of};
@@ -30,6 +30,7 @@ use super::metrics::Metrics;
 use super::probes::Probes;
 use super::report::{Examined, Report, Verdict};
 use crate::api::{self, ApiError, Client};
+use crate::watching::follow;
 use crate::{ClusterSecret, DomainDirectory, SecretError, SecretSource};
 
 /// As many specs of one account are looked at.
@@ -69,7 +70,7 @@ pub struct Examiner {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     probes: Option<Probes>,
-    watching: JoinHandle<()>,
+    watching: JoinSet<()>,
 }
 
 impl Examiner {
@@ -93,16 +94,16 @@ impl Examiner {
         let secret = Arc::new(secret.with_directory(Arc::new(directory)));
         let own = Own { secret: Arc::clone(&secret), namespace: namespace.clone(), name: config.secret.clone() };
         let guard = Guard::new(Plugins::new().with(own)).with_options(config.options.clone());
-        let (writer, changed) = (Writer::new(api::resource()), Arc::new(Notify::new()));
+        let (mut writer, changed) = (Writer::new(api::resource()), Arc::new(Notify::new()));
         let (specs, tell) = (writer.as_reader(), Arc::clone(&changed));
-        let watched = watcher(api::credspecs(client.clone()), watcher::Config::default()).default_backoff();
-        let watching = tokio::spawn(reflector::reflector(writer, watched).for_each(move |event| {
-            match event {
-                Ok(_) => tell.notify_one(),
-                Err(error) => tracing::warn!(%error, "credential specs cannot be watched; trying again"),
+        let watched = follow("credential specs", api::credspecs(client.clone()), Config::default(), move |event| {
+            if let Some(event) = event {
+                writer.apply_watcher_event(&event);
+                tell.notify_one();
             }
-            std::future::ready(())
-        }));
+        });
+        let mut watching = JoinSet::new();
+        watching.spawn(watched);
         Ok(Self { config, client, secret, guard, specs, changed, clock, metrics, probes, watching })
     }
 
@@ -112,8 +113,16 @@ impl Examiner {
         self.probes.as_ref().map(|probes| probes.address)
     }
 
-    /// Works until dropped.
-    pub async fn run(self) {
+    /// Works until dropped, or until the watch has ended.
+    pub async fn run(mut self) -> ControllerError {
+        let mut watching = std::mem::take(&mut self.watching);
+        tokio::select! {
+            _ = watching.join_next() => ControllerError::Watch,
+            never = self.work() => match never {},
+        }
+    }
+
+    async fn work(self) -> Infallible {
         let mut secret_changes = self.secret.changes();
         self.secret.heard().await;
         let _ = self.specs.wait_until_ready().await;
@@ -249,12 +258,6 @@ impl Examiner {
         written.unwrap_or_else(|_| Err(late())).map_err(ApiError::doing(format!("writing the report {name}")))?;
         self.metrics.wrote("report");
         Ok(())
-    }
-}
-
-impl Drop for Examiner {
-    fn drop(&mut self) {
-        self.watching.abort();
     }
 }
 

@@ -11,10 +11,12 @@ mod conclude;
 mod controller;
 mod examiner;
 mod judgement;
+mod live;
 mod metrics;
 mod plan;
 mod probes;
 mod report;
+mod seen;
 
 use dtyp::FileTime;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;

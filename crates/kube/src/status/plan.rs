@@ -66,6 +66,16 @@ pub enum Step {
     },
 }
 
+impl Step {
+    /// Whose status it is about.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Create { name, .. } | Self::Write { name, .. } | Self::Delete { name, .. } => name,
+        }
+    }
+}
+
 /// The steps from what is stored to what should be.
 #[must_use]
 pub fn plan(world: &World, now: &Time) -> Vec<Step> {

@@ -14,6 +14,7 @@ use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::super::conclude::{Nodes, Spec, conclude};
 use super::*;
 
 /// How it answers.
@@ -36,11 +37,16 @@ struct State {
     asked: Vec<Instant>,
     lists: usize,
     made: Vec<String>,
+    /// Of the spec, for who asks now. Who lists and watches has heard of the first.
+    generation: i64,
+    /// The status, as others have left it.
+    stored: Option<Value>,
 }
 
 impl Api {
     fn new(reads: Mood, writes: Mood) -> Self {
-        Self(Arc::new(Mutex::new(State { reads, writes, asked: vec![], lists: 0, made: vec![] })))
+        let (asked, made) = (vec![], vec![]);
+        Self(Arc::new(Mutex::new(State { reads, writes, asked, lists: 0, made, generation: 1, stored: None })))
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
@@ -70,9 +76,17 @@ impl Api {
             let nothing = stream::pending::<Result<Bytes, Infallible>>();
             return Body::from_stream(nothing).into_response();
         }
+        let generation = self.with(|state| state.generation);
+        let spec = |generation: i64| json!({ "metadata": { "name": "webapp01", "uid": "u1", "generation": generation }, "credspec": {} });
+        if path.ends_with("/gmsacredentialspecs/webapp01") {
+            return Json(spec(generation)).into_response();
+        }
         self.with(|state| state.lists += 1);
-        let spec = json!({ "metadata": { "name": "webapp01", "uid": "u1", "generation": 1 }, "credspec": {} });
-        let items = if path.ends_with("/gmsacredentialspecs") { vec![spec] } else { vec![] };
+        let items = match path.rsplit('/').next() {
+            Some("gmsacredentialspecs") => vec![spec(1)],
+            Some("gmsastatuses") => self.with(|state| state.stored.clone().into_iter().collect()),
+            _ => vec![],
+        };
         Json(json!({ "kind": "List", "apiVersion": "v1", "metadata": { "resourceVersion": "1" }, "items": items }))
             .into_response()
     }
@@ -87,7 +101,7 @@ fn says(code: u16, seconds: u32) -> Response {
     (StatusCode::from_u16(code).unwrap(), Json(status)).into_response()
 }
 
-async fn controller(api: &Api) -> JoinSet<()> {
+async fn controller(api: &Api) -> JoinSet<ControllerError> {
     let (clock, answering) = (Arc::new(ManualClock::new(FileTime::from_unix(1_800_000_000, 0))), api.clone());
     let answer = move |request: Request| {
         let api = answering.clone();
@@ -163,4 +177,25 @@ async fn an_api_server_that_is_gone_is_waited_for() {
         timeout(Duration::from_millis(200), controller.run()).await.is_err(),
         "it neither ends nor believes that nothing is there"
     );
+}
+
+/// What it would have written of the spec that it has heard of is what another has replaced since.
+#[tokio::test(start_paused = true)]
+async fn who_hears_late_overwrites_no_conclusion_from_more() {
+    let api = Api::new(Mood::Well, Mood::Well);
+    let owner =
+        json!({ "apiVersion": "windows.k8s.io/v1", "kind": "GMSACredentialSpec", "name": "webapp01", "uid": "u1" });
+    let metadata = json!({ "name": "webapp01", "uid": "u2", "resourceVersion": "7", "ownerReferences": [owner] });
+    let spec = Spec { name: "webapp01".into(), uid: "u1".into(), generation: 2, contents: Some(json!({})) };
+    let now = super::super::time(FileTime::from_unix(1_800_000_000, 0));
+    let status = conclude(&spec, None, &Nodes::default(), None, &now);
+    api.with(|state| (state.generation, state.stored) = (2, Some(json!({ "metadata": metadata, "status": status }))));
+    let running = controller(&api).await;
+    tokio::time::sleep(10 * RESYNC).await;
+    assert!(api.with(|state| state.asked.is_empty()), "there is nothing to be written");
+    drop(running);
+    // What others have not concluded from yet is written, heard of or not.
+    api.with(|state| state.generation = 3);
+    let _running = controller(&api).await;
+    until(|| api.with(|state| state.made == ["webapp01"])).await;
 }

@@ -20,10 +20,9 @@ pub async fn run(args: ControllerRun) -> Result<ExitCode, Failed> {
     let probes = controller.probes().map(|address| address.to_string());
     announce(args.ready_file.as_deref(), &serde_json::json!({ "probes": probes }))?;
     tokio::select! {
-        () = controller.run() => {}
-        () = stop => {}
+        error = controller.run() => Err(error.into()),
+        () = stop => Ok(ExitCode::SUCCESS),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 pub async fn examine(args: ControllerExamine) -> Result<ExitCode, Failed> {
@@ -41,10 +40,9 @@ pub async fn examine(args: ControllerExamine) -> Result<ExitCode, Failed> {
     let probes = examiner.probes().map(|address| address.to_string());
     announce(args.ready_file.as_deref(), &serde_json::json!({ "probes": probes }))?;
     tokio::select! {
-        () = examiner.run() => {}
-        () = stop => {}
+        error = examiner.run() => Err(error.into()),
+        () = stop => Ok(ExitCode::SUCCESS),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn installer(text: &str) -> Result<Installer, Failed> {
