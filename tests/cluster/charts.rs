@@ -225,6 +225,18 @@ fn what_the_webhook_is_told_is_what_the_values_say() {
     assert_eq!(secrets(&["certificates.caBundle=AAAA"]), 0);
 }
 
+/// In either kind of address; the kubelet asks on the node.
+#[test]
+fn an_accounts_probes_are_where_its_values_say() {
+    let cluster = Cluster::shared();
+    for (address, listens, asked) in
+        [("0.0.0.0", "0.0.0.0", "127.0.0.1"), ("::", "[::]", "127.0.0.1"), ("fd00::7", "[fd00::7]", "fd00::7")]
+    {
+        let told = rendered(cluster, CHARTS[1], &[&format!("probes.address={address},probes.port=20001")]);
+        told.says(&format!("--probes={listens}:20001")).says(&format!("host: \"{asked}\""));
+    }
+}
+
 /// Releases share the node's network.
 #[test]
 fn each_release_has_a_probes_port_of_its_own_and_legacy_mode_keeps_its_authority() {
@@ -253,7 +265,7 @@ fn each_release_has_a_probes_port_of_its_own_and_legacy_mode_keeps_its_authority
     assert!(one != two && port(&rendered(cluster, name, &[])) == one, "{one} {two}");
     first.says(&format!("--probes=127.0.0.1:{one}")).never_says("--legacy");
     let public = rendered(cluster, name, &["probes.address=0.0.0.0", "probes.port=9480"]);
-    public.says("--probes=0.0.0.0:9480").says("host: 127.0.0.1");
+    public.says("--probes=0.0.0.0:9480").says("host: \"127.0.0.1\"");
     let legacy = rendered(cluster, name, &["legacy.enabled=true", "linux.enabled=true"]);
     legacy.says("--legacy").says("--state=/var/lib/pando/account-provider/gmsa/release");
 }

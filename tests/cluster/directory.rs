@@ -27,6 +27,7 @@ struct Pod {
     controller: Workload,
     verify: Workload,
     running: Option<(Child, Value)>,
+    is_without_ipv4: bool,
 }
 
 impl Pod {
@@ -40,7 +41,7 @@ impl Pod {
             std::fs::create_dir(folder.path().join(volume)).expect("a volume can be made");
         }
         std::fs::write(folder.path().join("administrator/password"), PASSWORD).expect("the password can be written");
-        Self { folder, controller, verify, running: None }
+        Self { folder, controller, verify, running: None, is_without_ipv4: false }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -50,11 +51,15 @@ impl Pod {
     /// A container's own command line, with the volumes where they are here, and ports that are free.
     fn command(&self, workload: &Workload, container: &str) -> Vec<String> {
         let here = |argument: String| match argument.split_once('=') {
-            Some((flag, value)) if value.starts_with('/') => format!("{flag}={}{value}", self.folder.path().display()),
-            Some((flag, value)) if value.starts_with("0.0.0.0:") => format!("{flag}=127.0.0.1:0"),
-            _ => argument,
+            Some((flag, value)) if value.starts_with('/') => {
+                Some(format!("{flag}={}{value}", self.folder.path().display()))
+            }
+            Some((_, value)) if value.starts_with("0.0.0.0:") && self.is_without_ipv4 => None,
+            Some((flag, value)) if value.starts_with("0.0.0.0:") => Some(format!("{flag}=127.0.0.1:0")),
+            Some((flag, value)) if value.starts_with("[::]:") => Some(format!("{flag}=[::1]:0")),
+            _ => Some(argument),
         };
-        workload.arguments(container).into_iter().map(here).collect()
+        workload.arguments(container).into_iter().filter_map(here).collect()
     }
 
     fn provision(&self) -> Finished {
@@ -219,6 +224,37 @@ fn the_containers_commands_make_a_domain_serve_it_back_it_up_and_it_comes_back_f
     let refused = pod.verified();
     assert_ne!(refused.code, Some(0), "{refused}");
     refused.says("the key file is not this directory's");
+}
+
+/// As in a cluster that has no other.
+#[test]
+fn ldap_ldaps_kerberos_and_probes_answer_over_ipv6_alone() {
+    let cluster = Cluster::start();
+    let mut pod = Pod::new(&cluster);
+    pod.is_without_ipv4 = true;
+    let provisioned = pod.provision();
+    assert_eq!(provisioned.code, Some(0), "{provisioned}");
+    pod.start();
+    pod.probe("/readyz").says("200");
+    let login =
+        ["-x", "-LLL", "-w", PASSWORD, "-D", "Administrator@contoso.com", "-b", "DC=contoso,DC=com", "-s", "base"];
+    for scheme in ["ldap", "ldaps"] {
+        let url = format!("{scheme}://{}", pod.told(scheme));
+        assert!(url.contains("://[::1]:"), "{url}");
+        // The certificate is for names.
+        let search = Tool::new("ldapsearch").env("LDAPTLS_REQCERT", "never").args(["-H", &url]).args(login);
+        search.ok().says("dn: DC=contoso,DC=com");
+    }
+    for datagrams in ["1", "1465"] {
+        let config = format!(
+            "[libdefaults]\n default_realm = CONTOSO.COM\n dns_lookup_kdc = false\n udp_preference_limit = {datagrams}\n\
+             [realms]\n CONTOSO.COM = {{\n kdc = {}\n }}\n",
+            pod.told("kerberos")
+        );
+        std::fs::write(pod.path("krb5.conf"), config).expect("krb5.conf can be written");
+        let kinit = Tool::new("kinit").env("KRB5_CONFIG", pod.path("krb5.conf")).arg("Administrator");
+        kinit.env("KRB5CCNAME", pod.path("ccache")).input(format!("{PASSWORD}\n")).ok();
+    }
 }
 
 #[test]

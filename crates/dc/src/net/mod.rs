@@ -6,7 +6,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use directory::Directory;
@@ -39,10 +39,10 @@ pub(crate) async fn start(
     if !config.ldaps.is_empty() && config.tls.is_none() {
         return Err(Error::NoCertificate);
     }
-    let ldap = bind_all("LDAP", &config.ldap)?;
-    let ldaps = bind_all("LDAPS", &config.ldaps)?;
-    let kerberos =
-        config.kerberos.iter().map(|address| kdc::listen::Bound::bind(*address)).collect::<Result<Vec<_>, _>>()?;
+    let tcp = |what| move |address| listener::bind(address).map_err(|source| Error::Listen { what, address, source });
+    let ldap = bind_all(&config.ldap, tcp("LDAP"))?;
+    let ldaps = bind_all(&config.ldaps, tcp("LDAPS"))?;
+    let kerberos = bind_all(&config.kerberos, kdc::listen::Bound::bind)?;
     let (sender, told) = watch::channel(false);
     let addresses = |sockets: &[tokio::net::TcpListener]| -> Vec<SocketAddr> {
         sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect()
@@ -75,10 +75,27 @@ pub(crate) async fn start(
     Ok(running)
 }
 
-fn bind_all(what: &'static str, addresses: &[SocketAddr]) -> Result<Vec<tokio::net::TcpListener>, Error> {
-    let bind = |address: &SocketAddr| {
-        let address = *address;
-        listener::bind(address).map_err(|source| Error::Listen { what, address, source })
-    };
-    addresses.iter().map(bind).collect()
+/// Where the system has no IPv6, `[::]` beside other addresses is nothing to listen on, and no error.
+fn bind_all<T>(addresses: &[SocketAddr], bind: impl Fn(SocketAddr) -> Result<T, Error>) -> Result<Vec<T>, Error> {
+    let (mut bound, mut absent) = (Vec::new(), None);
+    for address in addresses {
+        match bind(*address) {
+            Ok(one) => bound.push(one),
+            Err(error) if is_absent(*address, &error) => {
+                tracing::info!(%address, "this machine has no IPv6");
+                absent = Some(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    match absent {
+        Some(error) if bound.is_empty() => Err(error),
+        _ => Ok(bound),
+    }
+}
+
+fn is_absent(address: SocketAddr, error: &Error) -> bool {
+    use std::io::ErrorKind::{AddrInUse, PermissionDenied};
+    let Error::Listen { source, .. } = error else { return false };
+    address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && !matches!(source.kind(), AddrInUse | PermissionDenied)
 }

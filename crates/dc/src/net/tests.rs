@@ -1,6 +1,6 @@
 //! The shell over real sockets.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -210,4 +210,36 @@ async fn who_reads_slowly_gets_everything_and_who_goes_away_stops_the_search() {
     drop(peer);
     served.stop.send(()).unwrap();
     served.running.finished().await;
+}
+
+#[tokio::test]
+async fn addresses_of_both_kinds_can_be_had_on_one_port_and_each_answers() {
+    let first = super::listener::bind("0.0.0.0:0".parse().unwrap()).unwrap();
+    let port = first.local_addr().unwrap().port();
+    let second = super::listener::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))).unwrap();
+    for (listener, address) in [(&first, IpAddr::from(Ipv4Addr::LOCALHOST)), (&second, Ipv6Addr::LOCALHOST.into())] {
+        let stream = connect((address, port).into()).await;
+        assert_eq!(listener.accept().await.unwrap().1, stream.local_addr().unwrap());
+    }
+}
+
+/// As Linux says it without IPv6: EAFNOSUPPORT, EADDRNOTAVAIL.
+#[test]
+fn where_there_is_no_ipv6_every_address_is_those_of_the_other_kind() {
+    let [four, every, one]: [SocketAddr; 3] = ["0.0.0.0:7", "[::]:7", "[fd00::7]:7"].map(|text| text.parse().unwrap());
+    let bound = |addresses: &[SocketAddr], code| {
+        super::bind_all(addresses, |address| match address {
+            SocketAddr::V4(_) => Ok(address),
+            SocketAddr::V6(_) => {
+                let source = std::io::Error::from_raw_os_error(code);
+                Err(Error::Listen { what: "LDAP", address, source })
+            }
+        })
+    };
+    for code in [97, 99] {
+        assert_eq!(bound(&[four, every], code).unwrap(), [four]);
+        assert!(bound(&[every], code).is_err() && bound(&[four, one], code).is_err());
+    }
+    // EACCES, EADDRINUSE: that is no lack of IPv6.
+    assert!(bound(&[four, every], 13).is_err() && bound(&[four, every], 98).is_err());
 }

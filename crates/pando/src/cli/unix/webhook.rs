@@ -28,7 +28,7 @@ and update on that Secret (and create, if there is none); with --configuration, 
 #[command(after_help = RUN, group = ArgGroup::new("certificate").required(true).args(["tls_cert", "secret"]))]
 pub struct WebhookRun {
     /// Where to answer the API server, with HTTPS.
-    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8443")]
+    #[arg(long, value_name = "ADDRESS", default_value = "[::]:8443")]
     pub listen: SocketAddr,
     /// Another port than that of --listen.
     #[arg(long, value_name = "PORT", env = "HTTPS_PORT")]
