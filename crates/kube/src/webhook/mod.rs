@@ -21,6 +21,7 @@ mod lookups;
 mod metrics;
 mod pace;
 mod peers;
+mod places;
 mod pod;
 mod review;
 mod server;

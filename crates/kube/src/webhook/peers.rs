@@ -1,7 +1,7 @@
-//! What one caller may take up, so that it leaves enough for the others.
+//! What one caller may have kept in memory, so that it leaves enough for the others.
 //!
-//! Reviews come unauthenticated, so anybody who reaches the port could keep all places, or all the memory that bodies may take. The API
-//! servers have addresses of their own, and nobody else's share counts against theirs.
+//! Reviews come unauthenticated, so anybody who reaches the port could take all the memory that bodies may take. The API servers have
+//! addresses of their own, and nobody else's share counts against theirs.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -9,8 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Connections of one address.
-const MOST_CONNECTIONS: usize = 64;
 /// Bodies of one address, and of all, in kibibytes, and as much again for answers. A usual review has ten or twenty.
 const MOST_KIB: usize = 8 << 10;
 const MOST_KIB_OF_ALL: usize = 16 << 10;
@@ -26,7 +24,6 @@ pub(super) struct Peers {
 
 /// One of them, by its address.
 pub(super) struct Peer {
-    connections: Arc<Semaphore>,
     bodies: Share,
     answers: Share,
 }
@@ -60,22 +57,13 @@ impl Peers {
         if known.len() >= MANY {
             known.retain(|_, peer| peer.strong_count() > 0);
         }
-        let peer = Arc::new(Peer {
-            connections: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
-            bodies: Share::of(&self.bodies),
-            answers: Share::of(&self.answers),
-        });
+        let peer = Arc::new(Peer { bodies: Share::of(&self.bodies), answers: Share::of(&self.answers) });
         known.insert(address, Arc::downgrade(&peer));
         peer
     }
 }
 
 impl Peer {
-    /// A place for one more connection, if it has not as many as it may.
-    pub(super) fn place(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.connections).try_acquire_owned().ok()
-    }
-
     /// Waits for room for a body of so many bytes.
     pub(super) async fn room_for_body(&self, bytes: usize) -> Option<Room> {
         self.bodies.room(bytes).await
@@ -115,9 +103,6 @@ mod tests {
     async fn one_address_leaves_room_for_others() {
         let peers = Peers::default();
         let (greedy, other) = (peers.at(at(1)), peers.at(at(2)));
-        let held: Vec<_> = std::iter::from_fn(|| peers.at(at(1)).place()).collect();
-        assert_eq!(held.len(), MOST_CONNECTIONS);
-        assert!(other.place().is_some());
         let first = greedy.room_for_body(MOST_KIB << 10).await;
         assert!(first.is_some() && greedy.room_for_body(1).now_or_never().is_none());
         let second = other.room_for_body(MOST_KIB << 10).await;
@@ -142,11 +127,10 @@ mod tests {
     fn addresses_that_are_gone_are_forgotten() {
         let peers = Peers::default();
         let kept = peers.at([172, 16, 0, 1].into());
-        let place = kept.place();
         for number in 0..10_000_u32 {
             peers.at(number.to_be_bytes().into());
         }
         assert!(peers.known.lock().unwrap().len() <= MANY);
-        assert!(Arc::ptr_eq(&peers.at([172, 16, 0, 1].into()), &kept) && place.is_some());
+        assert!(Arc::ptr_eq(&peers.at([172, 16, 0, 1].into()), &kept));
     }
 }

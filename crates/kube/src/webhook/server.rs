@@ -1,6 +1,6 @@
 //! The webhook's HTTPS server: paths, methods and codes of today's webhook, every dimension bounded.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -27,11 +27,11 @@ use super::decide::{Decider, Lookups};
 use super::events::Events;
 use super::metrics::Metrics;
 use super::peers::{Peer, Peers};
+use super::places::{MOST_AND_WAITING, Place, Places};
 use super::review::{Addition, Review, answer};
 use super::{Denial, body};
 use crate::connections;
 
-const MOST_CONNECTIONS: usize = 512;
 /// For the handshake, for the first request, and for the last ones at the end.
 const PATIENCE: Duration = body::PATIENCE;
 /// A connection without a request for so long is closed. No request takes as long: the API server waits for thirty seconds at most.
@@ -72,10 +72,12 @@ async fn review<L: Lookups>(
     decide: impl AsyncFnOnce(&Review) -> Result<Vec<Addition>, Denial>,
 ) -> Response {
     let asked = Instant::now();
+    let place = request.extensions().get::<Arc<Place>>().map(Arc::clone);
     let (review, body_room, peer) = match body::read(request).await {
         Ok(held) => (Review::parse(held.bytes), held.room, held.peer),
         Err(refused) => return refused,
     };
+    let _answering = place.as_ref().map(Place::answers);
     let wanted = review.as_ref().map_or(LEAST_ANSWER, expected);
     let answer_room = match body::in_time(peer.room_for_answer(wanted)).await {
         Ok(room) => room,
@@ -114,21 +116,43 @@ impl<L> Service<L> {
 
 /// Takes connections until stopped, then lets those that are open finish what they are at.
 pub(super) async fn serve(listener: TcpListener, entrance: Entrance, pages: Router, stopped: watch::Receiver<()>) {
-    let (stop, peers) = (stopped.clone(), Peers::default());
-    let connection = move |stream, peer: SocketAddr| {
-        connection(stream, peers.at(peer.ip()), entrance.clone(), pages.clone(), stop.clone())
-    };
-    connections::serve("the webhook", listener, MOST_CONNECTIONS, stopped, connection).await;
+    let inside = Inside { places: Places::default(), peers: Arc::new(Peers::default()), entrance, pages, stopped };
+    let stopped = inside.stopped.clone();
+    let connection = move |stream, peer: SocketAddr| inside.clone().connection(stream, peer.ip());
+    connections::serve("the webhook", listener, MOST_AND_WAITING, stopped, connection).await;
 }
 
-async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+/// What every connection needs.
+#[derive(Clone)]
+struct Inside {
+    places: Places,
+    peers: Arc<Peers>,
+    entrance: Entrance,
+    pages: Router,
+    stopped: watch::Receiver<()>,
+}
+
+impl Inside {
+    async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S, by: IpAddr) {
+        let Some(place) = self.places.place(by).await else {
+            return tracing::debug!("as many reviews as may be are being answered");
+        };
+        let (place, peer) = (Arc::new(place), self.peers.at(by));
+        tokio::select! {
+            () = conversation(stream, peer, Arc::clone(&place), self.entrance, self.pages, self.stopped) => {}
+            () = place.is_lost() => tracing::debug!("a connection without a review gives way to a newcomer"),
+        }
+    }
+}
+
+async fn conversation<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     peer: Arc<Peer>,
+    place: Arc<Place>,
     entrance: Entrance,
     pages: Router,
     mut stopped: watch::Receiver<()>,
 ) {
-    let Some(_place) = peer.place() else { return tracing::debug!("somebody has as many connections as it may") };
     let acceptor = TlsAcceptor::from(entrance.config());
     let Ok(Ok(stream)) = timeout(PATIENCE, acceptor.accept(stream)).await else { return };
     if !entrance.lets_in(stream.get_ref().1) {
@@ -139,6 +163,7 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let service = service_fn(move |mut request| {
         tell.notify_one();
         request.extensions_mut().insert(Arc::clone(&peer));
+        request.extensions_mut().insert(Arc::clone(&place));
         pages.call(request)
     });
     let builder = builder();

@@ -37,9 +37,7 @@ struct Site {
     clock: Arc<ManualClock>,
     keeper: Keeper,
     roots: Roots,
-    entrance: Entrance,
-    peers: Peers,
-    pages: Router,
+    inside: Inside,
     stop: watch::Sender<()>,
 }
 
@@ -73,15 +71,20 @@ async fn site_for(callers: Option<Callers>) -> Site {
     let entrance = Entrance::open(keeper.round().await.unwrap(), callers).await.unwrap();
     let decider = Decider { lookups: NoCluster, random_hostname: false, random: Arc::new(SystemRandom) };
     let pages = router(Arc::new(Service { decider, metrics: Arc::new(Metrics::default()), events: None }));
-    Site { folder, clock, keeper, roots, entrance, peers: Peers::default(), pages, stop: watch::channel(()).0 }
+    let (stop, stopped) = watch::channel(());
+    let inside = Inside { places: Places::default(), peers: Arc::new(Peers::default()), entrance, pages, stopped };
+    Site { folder, clock, keeper, roots, inside, stop }
 }
 
 impl Site {
     /// The sender's end of a connection that the webhook serves.
     fn connect(&self) -> DuplexStream {
+        self.connect_from(1)
+    }
+
+    fn connect_from(&self, last: u8) -> DuplexStream {
         let (ours, theirs) = duplex(64 << 10);
-        let peer = self.peers.at([127, 0, 0, 1].into());
-        tokio::spawn(connection(theirs, peer, self.entrance.clone(), self.pages.clone(), self.stop.subscribe()));
+        tokio::spawn(self.inside.clone().connection(theirs, [127, 0, 0, last].into()));
         ours
     }
 
@@ -92,6 +95,11 @@ impl Site {
     async fn call_as(&self, who: Option<&pki::Identity>, roots: &Roots) -> std::io::Result<TlsStream<DuplexStream>> {
         let connector = TlsConnector::from(pki::client_config(roots, who).unwrap());
         connector.connect(ServerName::try_from("webhook").unwrap(), self.connect()).await
+    }
+
+    async fn call_from(&self, last: u8) -> TlsStream<DuplexStream> {
+        let connector = TlsConnector::from(pki::client_config(&self.roots, None).unwrap());
+        connector.connect(ServerName::try_from("webhook").unwrap(), self.connect_from(last)).await.unwrap()
     }
 }
 
@@ -262,10 +270,10 @@ async fn where_callers_must_show_a_certificate_no_other_gets_an_answer() {
 
     // The authority is exchanged; a file that cannot be read changes nothing.
     std::fs::write(&authorities, "damaged").unwrap();
-    assert!(site.entrance.round().await.is_err());
+    assert!(site.inside.entrance.round().await.is_err());
     asked(&mut site.call_as(Some(&of(&cluster, "kube-apiserver")), &site.roots).await.unwrap(), "still").await;
     std::fs::write(&authorities, stranger.certificate_pem()).unwrap();
-    site.entrance.round().await.unwrap();
+    site.inside.entrance.round().await.unwrap();
     asked(&mut site.call_as(Some(&of(&stranger, "kube-apiserver")), &site.roots).await.unwrap(), "new").await;
 }
 
@@ -307,6 +315,28 @@ async fn bodies_under_way_have_a_bound_and_who_waits_too_long_is_told() {
     let waited = tokio::time::Instant::now();
     assert!(answered(&mut late).await.contains("\"uid\":\"late\""), "when the others were given up");
     assert!(waited.elapsed() > Duration::from_secs(5), "{:?}", waited.elapsed());
+}
+
+/// Silent before TLS, after it, and with half of a review: from as many addresses as it takes to have all places.
+#[tokio::test(start_paused = true)]
+async fn however_many_say_nothing_or_say_it_slowly_a_review_is_answered_at_once() {
+    let site = site().await;
+    let mut kept = site.call(&site.roots).await.unwrap();
+    asked(&mut kept, "before").await;
+    let mut held = Vec::new();
+    for turn in 0..1_200_u16 {
+        held.push(site.connect_from(2 + u8::try_from(turn % 20).unwrap()));
+    }
+    let mut half = Vec::new();
+    for _ in 0..40 {
+        let mut stream = site.call_from(2).await;
+        stream.write_all(format!("{HEAD}content-length: 1000\r\n\r\n{{").as_bytes()).await.unwrap();
+        half.push(stream);
+    }
+    let begun = tokio::time::Instant::now();
+    asked(&mut site.call(&site.roots).await.unwrap(), "new").await;
+    asked(&mut kept, "kept").await;
+    assert!(begun.elapsed() < Duration::from_millis(100), "{:?}", begun.elapsed());
 }
 
 /// Answers that nobody reads are kept no longer than there is room for them.
