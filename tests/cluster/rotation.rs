@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use pando_tests::chain::{AccountProvider, NAMESPACE, SECRET, credential_spec, guard_fetch};
-use pando_tests::{BASE, Cluster, Domain, FABRIKAM, FABRIKAM_DC, Front, GUARD_PASSWORD, Mood, Samba, Transport};
+use pando_tests::{Cluster, Domain, FABRIKAM, FABRIKAM_DC, Front, GUARD_PASSWORD, Mood, Samba};
 
 /// The annotations that people write, and that they read.
 const ASK: &str = "gmsa.pando.dev/rotate-password=now";
@@ -88,12 +88,6 @@ impl Site {
         AccountProvider::start_rotating(&self.domain, &self.kubeconfig, node, &self.place())
     }
 
-    /// Any age will do from now on.
-    fn no_minimum_age(&self) {
-        let age = format!("dn: {BASE}\nchangetype: modify\nreplace: minPwdAge\nminPwdAge: 0\n");
-        self.domain.as_admin("ldapmodify", Transport::Ldaps).input(age).ok();
-    }
-
     /// Whether the account logs on with it.
     fn takes(&self, password: &str) -> bool {
         self.domain.kinit("svc-guard", password).run().code == Some(0)
@@ -111,7 +105,7 @@ fn a_password_that_somebody_typed_becomes_one_that_nobody_knows_and_the_chain_ho
     provider.says("minimum password age");
     guard_fetch(&site.domain, &spec).ok();
     assert_eq!(site.passwords(), (GUARD_PASSWORD.to_owned(), String::new()));
-    site.no_minimum_age();
+    site.domain.no_minimum_age();
     site.annotate(&format!("{NOT_BEFORE}-"));
     let password = site.rotated_from(GUARD_PASSWORD, &provider);
     assert_eq!(password.len(), 64);
@@ -139,7 +133,7 @@ fn a_password_that_somebody_typed_becomes_one_that_nobody_knows_and_the_chain_ho
 fn wherever_a_provider_is_killed_calls_get_the_password_in_force_and_another_finishes() {
     let site = site(ALL);
     site.secret("contoso.com");
-    site.no_minimum_age();
+    site.domain.no_minimum_age();
     let front = Front::start(&site.cluster);
     let through = front.kubeconfig(&site.cluster, &site.kubeconfig);
     let spec = credential_spec(&site.domain);
@@ -185,7 +179,7 @@ fn who_may_not_write_the_secret_hands_it_out_all_the_same_and_says_what_is_wrong
 fn an_api_server_that_is_busy_broken_or_gone_delays_it_and_nothing_more() {
     let site = site(ALL);
     site.secret("contoso.com");
-    site.no_minimum_age();
+    site.domain.no_minimum_age();
     site.annotate(ASK);
     let front = Front::start(&site.cluster);
     let through = front.kubeconfig(&site.cluster, &site.kubeconfig);

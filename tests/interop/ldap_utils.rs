@@ -294,9 +294,15 @@ fn passwords_change_only_when_the_connection_is_sealed() {
         format!("dn: {alice}\nchangetype: modify\ndelete: unicodePwd\n{old}\n-\nadd: unicodePwd\n{new}\n")
     };
     let herself = || domain.ldap_as("ldapmodify", Transport::Ldaps, "alice@contoso.com", "Wonderland-1871");
-    herself().input(change("not-the-old-0ne", "Looking-Glass-7")).fails(19);
+    herself().input(change("not-the-old-0ne", "Looking-Glass-7")).fails(19).says("00000056");
+    // The domain's policy: a day.
+    herself().input(change("Wonderland-1871", "Looking-Glass-7")).fails(19).says("0000052D").says("minPwdAge");
+    domain.no_minimum_age();
     herself().input(change("Wonderland-1871", "Looking-Glass-7")).ok();
     domain.ldap_as("ldapwhoami", Transport::Ldaps, "alice@contoso.com", "Looking-Glass-7").ok();
+    let again = change("Looking-Glass-7", "Wonderland-1871");
+    let herself = domain.ldap_as("ldapmodify", Transport::Ldaps, "alice@contoso.com", "Looking-Glass-7");
+    herself.input(again).fails(19).says("0000052D").says("pwdHistoryLength");
     assert!(!domain.log().contains("Looking-Glass-7"));
 }
 

@@ -204,6 +204,12 @@ impl Domain {
         self.replace(name, &unicode_pwd(password));
     }
 
+    /// Has the administrator let users change passwords of any age.
+    pub fn no_minimum_age(&self) {
+        let change = format!("dn: {BASE}\nchangetype: modify\nreplace: minPwdAge\nminPwdAge: 0\n");
+        self.as_admin("ldapmodify", Transport::Ldaps).input(change).ok();
+    }
+
     /// Has the administrator replace one attribute of somebody in Engineering, given as a line of LDIF.
     pub fn replace(&self, name: &str, line: &str) {
         let attribute = line.split(':').next().unwrap_or_default();

@@ -11,6 +11,7 @@ mod hours;
 mod logon;
 mod names;
 mod password;
+mod policy;
 mod prepared;
 #[cfg(test)]
 mod tests;

@@ -5,12 +5,11 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::credentials::{nt_hash, set};
+use super::policy::Policy;
 use crate::error::win32;
 use crate::update::PasswordWrite;
 use crate::{Draft, Error, View, gmsa};
 
-/// `DOMAIN_PASSWORD_COMPLEX`. MS-SAMR 2.2.1.12.
-const COMPLEX: i64 = 1;
 /// More than any client sends: MS-SAMR 2.2.6.21 has 256 characters.
 const LONGEST: usize = 512;
 
@@ -19,20 +18,22 @@ pub(super) fn write(view: &View<'_>, draft: &mut Draft, write: &PasswordWrite<'_
         let comment = "the directory alone sets the password of a group or delegated managed service account";
         return Err(Error::account(ResultCode::UNWILLING_TO_PERFORM, win32::DS_UNWILLING_TO_PERFORM, comment));
     }
-    let new = match write {
-        PasswordWrite::Reset(new) => new,
-        PasswordWrite::Change { old, new } => {
-            check_old(view, draft, &unquote(old)?)?;
-            new
-        }
-    };
+    let (PasswordWrite::Reset(new) | PasswordWrite::Change { new, .. }) = write;
+    if let PasswordWrite::Change { old, .. } = write {
+        check_old(view, draft, &unquote(old)?)?;
+    }
     let utf16 = unquote(new)?;
-    let text = text_of(&utf16);
+    let (text, hash) = (text_of(&utf16), nt_hash(&utf16));
     let name = draft_text(view, draft, "sAMAccountName").unwrap_or_default().to_owned();
-    check_policy(view, &text, &name)?;
+    let policy = Policy::of_the_domain(view)?;
+    policy.check_text(&text, &name)?;
+    if let PasswordWrite::Change { .. } = write {
+        policy.check_change(view, draft, &hash)?;
+    }
+    policy.remember(view, draft, &hash)?;
     let salt = salt(&domain_name(view)?, draft.is_a("computer"), &name);
     let keys = view.inner.prepared_keys.take(&text, &salt);
-    set(view, draft, &nt_hash(&utf16), &keys, salt)?;
+    set(view, draft, &hash, &keys, salt)?;
     if let Some(attribute) = view.schema().attribute("pwdLastSet") {
         let now = view.environment().clock.now();
         draft.set_integer(attribute.id, i64::try_from(now.0).unwrap_or(i64::MAX));
@@ -69,36 +70,6 @@ fn check_old(view: &View<'_>, draft: &Draft, old: &[u8]) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::account(ResultCode::CONSTRAINT_VIOLATION, win32::INVALID_PASSWORD, "the old password is wrong"))
-}
-
-/// The domain's policy: a least length, and three of five kinds of characters without the account's name.
-fn check_policy(view: &View<'_>, text: &str, name: &str) -> Result<(), Error> {
-    let Some(domain) = view.domain().ok().map(|dnt| view.object(dnt)).transpose()?.flatten() else { return Ok(()) };
-    let setting = |name| view.schema().attribute(name).and_then(|attribute| domain.integer(attribute.id)).unwrap_or(0);
-    let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
-    let is_long = length >= setting("minPwdLength");
-    let is_complex = setting("pwdProperties") & COMPLEX == 0 || is_complex(text, name);
-    if is_long && is_complex {
-        return Ok(());
-    }
-    Err(Error::account(
-        ResultCode::CONSTRAINT_VIOLATION,
-        win32::PASSWORD_RESTRICTION,
-        "the password does not meet the domain's policy (its length, its kinds of characters, or it holds the account's name)",
-    ))
-}
-
-fn is_complex(text: &str, name: &str) -> bool {
-    let kinds: [fn(char) -> bool; 5] = [
-        char::is_uppercase,
-        char::is_lowercase,
-        |c| c.is_ascii_digit(),
-        |c| c.is_ascii_punctuation() || c == ' ',
-        |c| c.is_alphabetic() && !c.is_uppercase() && !c.is_lowercase(),
-    ];
-    let found = kinds.iter().filter(|kind| text.chars().any(kind)).count();
-    let holds_name = name.chars().count() > 2 && text.to_lowercase().contains(&name.to_lowercase());
-    found >= 3 && !holds_name
 }
 
 /// Users: realm and account name. Computers and their like: realm, `host`, the host's full name. MS-KILE 3.1.1.2.

@@ -178,6 +178,96 @@ fn a_change_needs_the_old_password() {
     assert!(write_password(&domain, &[(ModificationKind::Replace, b"unquoted".to_vec())]).is_err());
 }
 
+const HEAD: &str = "DC=contoso,DC=com";
+
+/// Of the domain.
+fn policy(domain: &TestDomain, least_age: &str, history: &str) {
+    for (name, value) in [("minPwdAge", least_age), ("pwdHistoryLength", history)] {
+        domain.modify(HEAD, &[(ModificationKind::Replace, name, &[value])]).unwrap();
+    }
+}
+
+/// By the old one, as users do.
+fn change(domain: &TestDomain, old: &str, new: &str) -> Result<(), String> {
+    let steps = [(ModificationKind::Delete, quoted(old)), (ModificationKind::Add, quoted(new))];
+    let changed = write_password(domain, &steps);
+    changed.map(drop).map_err(|error| {
+        assert_eq!((error.code, error.win32), (ldap::ResultCode::CONSTRAINT_VIOLATION, 0x52d), "{error}");
+        error.to_string()
+    })
+}
+
+fn reset(domain: &TestDomain, new: &str) {
+    write_password(domain, &[(ModificationKind::Replace, quoted(new))]).unwrap();
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+#[test]
+fn a_user_keeps_a_password_for_as_long_as_the_domain_wants_and_an_administrator_need_not() {
+    let domain = TestDomain::new();
+    alice(&domain);
+    policy(&domain, "-864000000000", "0");
+    let set = domain.clock.now();
+    domain.clock.set(set.saturating_add(DAY - Duration::from_secs(1)));
+    assert!(change(&domain, "Rosinen 4711", "Mandeln 0815").unwrap_err().contains("minPwdAge"));
+    domain.clock.set(set.saturating_add(DAY));
+    change(&domain, "Rosinen 4711", "Mandeln 0815").unwrap();
+    assert!(change(&domain, "Mandeln 0815", "Walnuss 2323").is_err(), "the next is as young as that one was");
+    reset(&domain, "Walnuss 2323");
+    assert!(change(&domain, "Walnuss 2323", "Haselnuss 42").is_err());
+    // Whose password must be changed may do it at once.
+    domain.modify(ALICE, &[(ModificationKind::Replace, "pwdLastSet", &["0"])]).unwrap();
+    change(&domain, "Walnuss 2323", "Haselnuss 42").unwrap();
+    // For ever.
+    policy(&domain, "-9223372036854775808", "0");
+    domain.clock.set(set.saturating_add(1_000 * DAY));
+    assert!(change(&domain, "Haselnuss 42", "Rosinen 4711").is_err());
+    policy(&domain, "0", "0");
+    change(&domain, "Haselnuss 42", "Rosinen 4711").unwrap();
+}
+
+#[test]
+fn a_user_goes_back_to_none_of_the_last_passwords_and_an_administrator_may() {
+    let domain = TestDomain::new();
+    // From before there was a history.
+    alice(&domain);
+    policy(&domain, "0", "3");
+    let again = |old: &str, new: &str| assert!(change(&domain, old, new).unwrap_err().contains("pwdHistoryLength"));
+    again("Rosinen 4711", "Rosinen 4711");
+    let passwords = ["Mandeln 0815", "Walnuss 2323", "Haselnuss 42", "Pistazie 99"];
+    change(&domain, "Rosinen 4711", passwords[0]).unwrap();
+    change(&domain, passwords[0], passwords[1]).unwrap();
+    // One that was reset is remembered too.
+    reset(&domain, passwords[2]);
+    for password in &passwords[..3] {
+        again(passwords[2], password);
+    }
+    change(&domain, passwords[2], passwords[3]).unwrap();
+    again(passwords[3], passwords[1]);
+    reset(&domain, passwords[1]);
+    change(&domain, passwords[1], passwords[0]).unwrap();
+    // A shorter history counts at once, and what was forgotten stays so.
+    policy(&domain, "0", "1");
+    again(passwords[0], passwords[0]);
+    change(&domain, passwords[0], passwords[1]).unwrap();
+    policy(&domain, "0", "24");
+    change(&domain, passwords[1], passwords[3]).unwrap();
+    policy(&domain, "0", "0");
+    change(&domain, passwords[3], passwords[3]).unwrap();
+}
+
+#[test]
+fn neither_age_nor_history_binds_computers_and_a_wrong_old_password_is_told_first() {
+    let domain = TestDomain::new();
+    alice(&domain);
+    policy(&domain, "-864000000000", "24");
+    let steps = [(ModificationKind::Delete, quoted("wrong")), (ModificationKind::Add, quoted("Rosinen 4711"))];
+    assert_eq!(write_password(&domain, &steps).unwrap_err().win32, 0x56, "whether it is one of the last is not told");
+    domain.modify(ALICE, &[(ModificationKind::Replace, "userAccountControl", &["4096"])]).unwrap();
+    change(&domain, "Rosinen 4711", "Rosinen 4711").unwrap();
+}
+
 #[test]
 fn a_token_holds_groups_of_groups() {
     let domain = TestDomain::new();
