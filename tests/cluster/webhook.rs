@@ -153,6 +153,32 @@ fn a_running_pod_may_change_in_all_but_its_identity() {
     shop().kubectl(&["patch", "pod", "running", "--subresource=status", "-p", well]).ok();
 }
 
+/// The API server puts a binding's annotations into the pod, and whoever may bind pods need not be allowed to change them.
+#[test]
+fn a_binding_brings_a_pod_to_a_node_and_no_identity() {
+    shop().admitted(&pod("bound", "default"));
+    let bind = |path: &str, annotations: Value| {
+        let meta = json!({ "name": "bound", "annotations": annotations });
+        let target = json!({ "apiVersion": "v1", "kind": "Node", "name": "node-1" });
+        let binding = json!({ "apiVersion": "v1", "kind": "Binding", "metadata": meta, "target": target });
+        let path = format!("/api/v1/namespaces/shop/{path}");
+        shop().kubectl(&["create", "--raw", &path, "-f", "-"]).input(binding.to_string()).run()
+    };
+    for path in ["pods/bound/binding", "bindings"] {
+        let refused = bind(path, json!({ "gmsa.pando.dev/credential-spec": "webapp01" }));
+        assert_ne!(refused.code, Some(0), "{path}: {refused}");
+        refused.says("a binding gives a pod no GMSA identity");
+    }
+    let bound = bind("pods/bound/binding", json!({ "other": "x" }));
+    assert_eq!(bound.code, Some(0), "{bound}");
+    let got = shop().kubectl(&["get", "pod", "bound", "-o", "json"]).ok();
+    let got: Value = serde_json::from_str(&got.stdout).expect("kubectl prints JSON");
+    assert_eq!(
+        (&got["spec"]["nodeName"], &got["metadata"]["annotations"]),
+        (&json!("node-1"), &json!({ "other": "x" }))
+    );
+}
+
 /// A container that looks into a running pod.
 fn attach(to: &str, options: Value) -> Finished {
     let get = shop().kubectl(&["get", "pod", to, "-o", "json"]).ok();
