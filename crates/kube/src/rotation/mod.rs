@@ -11,11 +11,13 @@
 mod audit;
 mod directory;
 mod domain;
+mod error;
 mod generate;
 mod pending;
 mod standing;
 mod step;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,9 +33,10 @@ pub use audit::{RotationEvent, RotationOutcome};
 pub(crate) use directory::Answers;
 pub use directory::{Directory, DirectoryError, PasswordAge, Taken};
 pub use domain::{DomainDirectory, Reach};
+pub use error::RotationError;
 pub(crate) use pending::{Known, known, rotates, wipe};
 pub use standing::{RotationStanding, Standings};
-use step::{Seen, Step, step};
+use step::{Seen, Step, Task, step};
 
 /// How long one who has said that it is at it is left alone.
 const CLAIM: Duration = Duration::from_secs(60);
@@ -67,41 +70,6 @@ pub struct RotationConfig {
 impl RotationConfig {
     /// Long enough for a watch.
     pub const GRACE: Duration = Duration::from_secs(2);
-}
-
-/// Why a round came to nothing.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RotationError {
-    /// The API server.
-    #[error(transparent)]
-    Api(#[from] ApiError),
-    /// The API server did not answer.
-    #[error("{0}: the API server did not answer in time")]
-    Slow(String),
-    /// There is no Secret, or it is not one.
-    #[error("the Secret {secret}: {source}")]
-    Secret {
-        /// Its name.
-        secret: SecretName,
-        /// What is wrong with it.
-        source: crate::SecretError,
-    },
-    /// Nobody may change it.
-    #[error("the Secret {0} is immutable: make it anew without `immutable`, or switch the rotation off")]
-    Immutable(SecretName),
-    /// The directory.
-    #[error("the account's password is not changed: {0}")]
-    Directory(#[from] DirectoryError),
-    /// The directory did not answer.
-    #[error("the account's password is not changed: the directory did not answer in time")]
-    DirectorySlow,
-    /// The password in the Secret is not the account's.
-    #[error(
-        "the directory refuses the password in the Secret {0}: somebody else has changed it. Write the account's password into the Secret \
-         (and remove `nextPassword` there, if it is present); nothing more is tried until then"
-    )]
-    NotTheAccounts(SecretName),
 }
 
 /// Changes the password of one account whenever it is old enough.
@@ -188,60 +156,75 @@ impl Rotation {
 
     /// From one look at the Secret to the next.
     async fn pass(&mut self) -> Result<Ended, RotationError> {
-        let mut object = self.look().await?;
-        let mut taken = None;
+        let (mut object, mut taken) = (self.look().await?, None);
         loop {
             let known = known(&object).map_err(|source| self.unusable(source))?;
             let now = self.clock.now();
-            let due = known.due(self.config.every);
-            self.standings.saw(&known, due);
-            let seen = Seen {
-                is_pending: known.next.is_some(),
-                is_stuck: known.is_stuck(),
-                is_held: !known.held(now).is_zero(),
-                is_due: known.is_asked_for || due <= now,
-                claim: known.claim.clone(),
-                unchanged: self.unchanged(&object),
+            let seen = self.seen(&object, &known, now);
+            let step = match step(&seen, taken, &self.config.holder, now) {
+                Step::Rest => return Ok(Ended::For(self.rest(&seen, &known, now))),
+                Step::Do(task) => self.perform(task, object, taken, &known).await?,
             };
-            object = match step(&seen, taken, &self.config.holder, now) {
-                Step::Rest if seen.is_stuck => return Ok(Ended::For(LOOK)),
-                Step::Rest if seen.is_held => return Ok(Ended::For(known.held(now))),
-                Step::Rest if seen.is_pending || seen.is_due => return Ok(Ended::For(CLAIM)),
-                Step::Rest => return Ok(Ended::For(due.since(now).max(Duration::from_secs(1)))),
-                Step::Claim => match self.write(pending::claimed(object, &self.claim(now)), "claiming").await? {
-                    Some(object) => object,
-                    None => return Ok(Ended::Overtaken),
-                },
-                Step::Prepare => match self.prepare(object, &known).await? {
-                    Ok(object) => {
-                        tokio::time::sleep(self.config.grace).await;
-                        taken = Some(Taken::Present);
-                        object
-                    }
-                    Err(ended) => return Ok(ended),
-                },
-                Step::Ask => {
-                    taken = Some(self.ask(&known).await?);
-                    object
-                }
-                Step::Change => match self.change(&known).await {
-                    Ok(()) => {
-                        taken = Some(Taken::Next);
-                        object
-                    }
-                    Err(RotationError::Directory(error)) if error.is_refusal() => {
-                        self.hold(object, HOLD).await?;
-                        return Err(error.into());
-                    }
-                    Err(error) => return Err(error),
-                },
-                Step::Promote => match self.promote(object, &known).await? {
-                    Some(object) => object,
-                    None => return Ok(Ended::Overtaken),
-                },
-                Step::GiveUp => return self.give_up(object, &known).await,
+            (object, taken) = match step {
+                ControlFlow::Continue(next) => next,
+                ControlFlow::Break(ended) => return Ok(ended),
             };
         }
+    }
+
+    fn seen(&self, object: &v1::Secret, known: &Known, now: FileTime) -> Seen {
+        let due = known.due(self.config.every);
+        self.standings.saw(known, due);
+        Seen {
+            is_pending: known.next.is_some(),
+            is_stuck: known.is_stuck(),
+            is_held: !known.held(now).is_zero(),
+            is_due: known.is_asked_for || due <= now,
+            claim: known.claim.clone(),
+            unchanged: self.unchanged(object),
+        }
+    }
+
+    /// For how long there is nothing to do.
+    fn rest(&self, seen: &Seen, known: &Known, now: FileTime) -> Duration {
+        match seen {
+            Seen { is_stuck: true, .. } => LOOK,
+            Seen { is_held: true, .. } => known.held(now),
+            Seen { is_pending: true, .. } | Seen { is_due: true, .. } => CLAIM,
+            _ => known.due(self.config.every).since(now).max(Duration::from_secs(1)),
+        }
+    }
+
+    /// Where one task leads: to the Secret as it then is, with what the directory has said, or to the end of the pass.
+    async fn perform(
+        &mut self,
+        task: Task,
+        object: v1::Secret,
+        taken: Option<Taken>,
+        known: &Known,
+    ) -> Result<ControlFlow<Ended, (v1::Secret, Option<Taken>)>, RotationError> {
+        let written = match task {
+            Task::Ask => return Ok(ControlFlow::Continue((object, Some(self.ask(known).await?)))),
+            Task::Change => {
+                let object = self.change_or_hold(object, known).await?;
+                return Ok(ControlFlow::Continue((object, Some(Taken::Next))));
+            }
+            Task::Prepare => {
+                let object = match self.prepare(object, known).await? {
+                    Ok(object) => object,
+                    Err(ended) => return Ok(ControlFlow::Break(ended)),
+                };
+                tokio::time::sleep(self.config.grace).await;
+                return Ok(ControlFlow::Continue((object, Some(Taken::Present))));
+            }
+            Task::GiveUp => return Ok(ControlFlow::Break(self.give_up(object, known).await?)),
+            Task::Claim => {
+                let claim = self.claim(self.clock.now());
+                self.write(pending::claimed(object, &claim), "claiming").await?
+            }
+            Task::Promote => self.promote(object, known).await?,
+        };
+        Ok(written.map_or(ControlFlow::Break(Ended::Overtaken), |object| ControlFlow::Continue((object, taken))))
     }
 
     async fn look(&mut self) -> Result<v1::Secret, RotationError> {
@@ -305,6 +288,18 @@ impl Rotation {
         timeout(DIRECTORY_PATIENCE, asked).await.map_err(|_| RotationError::DirectorySlow)??;
         self.tell(known, RotationOutcome::Changed);
         Ok(())
+    }
+
+    /// What a policy refuses is not tried again for a while.
+    async fn change_or_hold(&mut self, object: v1::Secret, known: &Known) -> Result<v1::Secret, RotationError> {
+        match self.change(known).await {
+            Ok(()) => Ok(object),
+            Err(RotationError::Directory(error)) if error.is_refusal() => {
+                self.hold(object, HOLD).await?;
+                Err(error.into())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// No provider tries for a while.
