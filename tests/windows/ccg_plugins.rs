@@ -89,6 +89,70 @@ fn a_registered_plugin_gives_the_account_and_an_unregistered_one_is_gone() {
     assert_eq!(document(&refused)["error"]["hresult"], CLASS_NOT_REGISTERED);
 }
 
+/// What the registry has of a class, for comparison.
+fn registered(computer: &Wine, class: &ccg_classes::Class) -> Vec<String> {
+    let keys = [class.class_key(), class.application_key(), class.event_source_key()];
+    keys.map(|key| computer.run("reg").args(["query", &format!(r"HKLM\{key}"), "/s"]).run().stdout).to_vec()
+}
+
+fn regsvr32(computer: &Wine, words: &[&str], dll: &str) -> Tool {
+    computer.run("regsvr32").env("WINEDEBUG", "-all,+eventlog").arg("/s").args(words).arg(format!(r"C:\pando\{dll}"))
+}
+
+fn set_value(computer: &Wine, key: &str, name: &str, value: &str) {
+    let named = if name.is_empty() { vec!["/ve"] } else { vec!["/v", name] };
+    computer.run("reg").args(["add", &format!(r"HKLM\{key}")]).args(named).args(["/d", value, "/f"]).ok();
+}
+
+#[test]
+fn someone_elses_class_is_neither_taken_over_nor_taken_away_by_regsvr32() {
+    let computer = Wine::start();
+    let akv = ccg_classes::AKV;
+    computer.put(akv.dll);
+    set_value(&computer, &akv.server_key(), "", r"C:\Program Files\CCGAKVPlugin\CCGAKVPlugin.dll");
+    set_value(&computer, &akv.class_key(), "AppID", akv.app_id);
+    set_value(&computer, &akv.application_key(), "DllSurrogate", "");
+    let before = registered(&computer, &akv);
+    for words in [&[][..], &["/u"]] {
+        let refused = regsvr32(&computer, words, akv.dll).fails(5);
+        refused.says("registered by someone else, and stays as it is").says("Program Files");
+        assert_eq!(registered(&computer, &akv), before);
+    }
+}
+
+#[test]
+fn registering_leaves_no_other_account_or_class_in_force_or_all_as_it_was() {
+    let computer = Wine::start();
+    computer.stay_on();
+    computer.build("key_rights");
+    let rkc = ccg_classes::RKC;
+    register(&computer, rkc.dll);
+    let fresh = registered(&computer, &rkc);
+    assert!(fresh[1].contains(r"NT AUTHORITY\NetworkService"), "{fresh:?}");
+    let spoil = || {
+        set_value(&computer, &rkc.server_key(), "", r"C:\old\CCGRKC.dll");
+        set_value(&computer, &rkc.application_key(), "RunAs", "Interactive User");
+        set_value(&computer, &rkc.application_key(), "RemoteServerName", "elsewhere");
+        set_value(&computer, &format!(r"{}\TreatAs", rkc.class_key()), "", "{00000000-0000-0000-C000-000000000046}");
+        set_value(&computer, &format!(r"{}\LocalServer32\x", rkc.class_key()), "", r"C:\other.exe");
+    };
+    spoil();
+    regsvr32(&computer, &[], rkc.dll).ok();
+    assert_eq!(registered(&computer, &rkc), fresh);
+
+    // The last value cannot be written: all before it is taken back.
+    spoil();
+    computer.run("reg").args(["delete", &format!(r"HKLM\{}", rkc.event_source_key()), "/f"]).ok();
+    let before = registered(&computer, &rkc);
+    let rights = |sddl: &str| computer.program("key_rights.exe").args([&rkc.server_key(), sddl]).ok();
+    rights("O:SYG:SYD:P(A;CI;0xa0019;;;BA)(A;CI;KA;;;SY)");
+    regsvr32(&computer, &[], rkc.dll).fails(5);
+    assert_eq!(registered(&computer, &rkc), before);
+    rights("O:BAG:SYD:P(A;CI;KA;;;BA)(A;CI;KA;;;SY)");
+    regsvr32(&computer, &[], rkc.dll).ok();
+    assert_eq!(registered(&computer, &rkc), fresh);
+}
+
 #[test]
 fn a_dll_that_was_called_stays_for_its_threads_and_says_so() {
     let (_domain, _provider, computer) = kubernetes_node();

@@ -21,6 +21,8 @@ pub struct Class {
     pub clsid: &'static str,
     /// The application that starts it in a process of its own, in braces.
     pub app_id: &'static str,
+    /// The account that its surrogate runs as, unless it is told otherwise; the caller's if none. As the plugin runs that people have today.
+    pub run_as: Option<&'static str>,
     /// The file that it is in.
     pub dll: &'static str,
     /// Under what source it writes into the event log [`EVENT_LOG`].
@@ -35,6 +37,7 @@ pub const RKC: Class = Class {
     title: "Pando CCG plugin for Kubernetes (CCGRKC)",
     clsid: "{E4781092-F116-4B79-B55E-28EB6A224E26}",
     app_id: "{D3A6C1F4-7B0E-4E5B-9C58-2F1B6A0D7E93}",
+    run_as: Some(r"NT AUTHORITY\NetworkService"),
     dll: "CCGRKC.dll",
     event_source: "RanchergMSACredentialProvider",
     events: events::RKC,
@@ -46,6 +49,7 @@ pub const AKV: Class = Class {
     title: "Pando CCG plugin for Azure Key Vault (CCGAKV)",
     clsid: "{CCC2A336-D7F3-4818-A213-272B7924213E}",
     app_id: "{557110E1-88BC-4583-8281-6AAC6F708584}",
+    run_as: None,
     dll: "CCGAKVPlugin.dll",
     event_source: "Microsoft-AKSGMSAPlugin",
     events: events::AKV,

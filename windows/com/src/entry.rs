@@ -8,6 +8,8 @@ use windows::Win32::System::Com::IClassFactory;
 use windows_core::Interface;
 
 use crate::class_factory::ClassFactory;
+use crate::event_log::{self, Kind};
+use crate::registration::RegistrationError;
 use crate::{Server, module, registration};
 
 pub use windows_core::{GUID, HRESULT};
@@ -49,12 +51,23 @@ pub fn can_unload_now() -> HRESULT {
 
 /// `DllRegisterServer`.
 pub fn register_server(server: &Server) -> HRESULT {
-    guarded(|| registration::register(&server.class).map_or_else(|error| error.code(), |()| S_OK))
+    guarded(|| told(server, registration::register(&server.class)))
 }
 
 /// `DllUnregisterServer`.
 pub fn unregister_server(server: &Server) -> HRESULT {
-    guarded(|| registration::unregister(&server.class).map_or_else(|error| error.code(), |()| S_OK))
+    guarded(|| told(server, registration::unregister(&server.class)))
+}
+
+/// `regsvr32` shows a number; the reason is in the event log.
+fn told(server: &Server, outcome: Result<(), RegistrationError>) -> HRESULT {
+    match outcome {
+        Ok(()) => S_OK,
+        Err(error) => {
+            event_log::write(&server.class, Kind::Error, server.fault_event, &error.to_string());
+            error.code()
+        }
+    }
 }
 
 /// What `action` answers; `E_UNEXPECTED` when it panics. Nothing here is left half-done by that: what is shared is one counter.

@@ -1,7 +1,7 @@
 //! The COM side of a CCG plugin: what Windows loads and calls, around a `plugins::Plugin` that knows nothing of it.
 //!
 //! A DLL is a `Server` and `server!`, which exports the four functions that COM and `regsvr32` look for. In reading order: `entry` (those
-//! functions), `class_factory`, `credentials` (the one method that the guard calls), `out_text` (what it is answered with), `event_log`, `registration`, `Settings` (what the operator decides), `wiping_allocator`.
+//! functions), `class_factory`, `credentials` (the one method that the guard calls), `out_text` (what it is answered with), `event_log`, `registration` (which a `journal` takes back), `Settings` (what the operator decides), `wiping_allocator`.
 //!
 //! Three rules hold everywhere here. *Nothing unwinds into COM*: each function that COM calls catches panics and answers `E_UNEXPECTED`, so a
 //! fault costs one call and not the process, which also serves other containers. *Nothing is kept between calls* but the number of objects that
@@ -12,6 +12,8 @@
 #![allow(unsafe_code, reason = "COM calls and is called by raw pointers; each use says why it holds")]
 
 #[cfg(windows)]
+mod absence;
+#[cfg(windows)]
 mod class_factory;
 #[cfg(windows)]
 mod credentials;
@@ -19,6 +21,8 @@ mod credentials;
 pub mod entry;
 #[cfg(windows)]
 mod event_log;
+#[cfg(windows)]
+mod journal;
 #[cfg(windows)]
 mod module;
 #[cfg(windows)]

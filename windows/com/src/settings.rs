@@ -6,6 +6,8 @@
 use ccg_classes::Class;
 use windows_registry::{Key, LOCAL_MACHINE, Type};
 
+use crate::absence::is_absence;
+
 /// The settings of one plugin; without its key, the defaults.
 pub struct Settings {
     key: Option<Key>,
@@ -125,9 +127,4 @@ impl Settings {
     pub fn log_calls(&self) -> bool {
         self.key.as_ref().is_some_and(|key| key.get_u32(LOG_CALLS).is_ok_and(|value| value != 0))
     }
-}
-
-fn is_absence(error: &windows_core::Error) -> bool {
-    const FILE_NOT_FOUND: i32 = 0x8007_0002_u32.cast_signed();
-    error.code().0 == FILE_NOT_FOUND
 }

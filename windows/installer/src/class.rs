@@ -26,8 +26,6 @@ pub trait Registration {
     fn clsid_tree(&self, dll: &str) -> Tree;
     /// What must be in [`appid_path`](Self::appid_path), and nothing else.
     fn appid_tree(&self, run_as: Option<&str>) -> Tree;
-    /// The account that its surrogate runs as unless told otherwise; CCG's own if none. As the plugin runs that has the class today.
-    fn usual_account(&self) -> Option<&'static str>;
 }
 
 impl Registration for Class {
@@ -58,10 +56,6 @@ impl Registration for Class {
         let tree = Tree::default().with_text("", self.title).with_text("DllSurrogate", "");
         let tree = tree.with("AccessPermission", callers.clone()).with("LaunchPermission", callers);
         run_as.into_iter().fold(tree, |tree, account| tree.with_text("RunAs", account))
-    }
-
-    fn usual_account(&self) -> Option<&'static str> {
-        (*self == ccg_classes::RKC).then_some(r"NT AUTHORITY\NetworkService")
     }
 }
 
@@ -128,7 +122,7 @@ mod tests {
         assert_eq!(tree.text("AppID"), Some(rkc.appid_path().name()));
         let server = &tree.keys[&"inprocserver32".into()];
         assert_eq!((server.text(""), server.text("threadingmodel")), (Some(dll), Some("Both")));
-        let surrogate = rkc.appid_tree(rkc.usual_account());
+        let surrogate = rkc.appid_tree(rkc.run_as);
         assert_eq!(surrogate.text("DllSurrogate"), Some(""));
         assert_eq!(surrogate.text("RunAs"), Some(r"NT AUTHORITY\NetworkService"));
         assert_eq!(ccg_classes::AKV.appid_tree(None).text("RunAs"), None);

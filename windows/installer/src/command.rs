@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::class::{CLASSES, Class, Registration};
+use crate::class::{CLASSES, Class};
 use crate::files::whole;
 
 /// What there is to do. The exit code says how it went.
@@ -141,7 +141,7 @@ impl Install {
         match self.run_as.as_deref() {
             Some(account) if account.eq_ignore_ascii_case("caller") => None,
             Some(account) => Some(account.to_owned()),
-            None => class.usual_account().map(str::to_owned),
+            None => class.run_as.map(str::to_owned),
         }
     }
 }

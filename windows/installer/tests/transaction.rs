@@ -24,7 +24,7 @@ fn layout() -> Layout {
 
 fn wanted(classes: &[&'static Class], dll: &str) -> Vec<Wanted> {
     let dll = Dll::of(dll.as_bytes().to_vec());
-    let run_as = |class: &Class| class.usual_account().map(str::to_owned);
+    let run_as = |class: &Class| class.run_as.map(str::to_owned);
     classes.iter().map(|class| Wanted { class, dll: dll.clone(), run_as: run_as(class) }).collect()
 }
 
