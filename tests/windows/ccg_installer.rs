@@ -10,7 +10,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pando_tests::chain::{AccountProvider, NAMESPACE, SECRET};
 use pando_tests::{Domain, Finished, Held, Tool, Wine};
@@ -105,6 +105,20 @@ fn plugins_are_installed_once_mended_and_taken_away_without_a_trace() {
     let broken = installer(&wine, &["status"]).fails(5);
     broken.says("COMClasses").says("missing").says("is \"Apartment\": should be \"Both\"").says("different: C:");
     installer(&wine, &["install"]).ok();
+    assert_eq!(state(&wine), installed);
+
+    // So is a file that others may change, whatever is in it now; a folder is named, and left to whoever can say what has been put there.
+    let (file, folder) = (dll(&wine, 0), dll(&wine, 0).parent().expect("it is in a folder").to_owned());
+    let set =
+        |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it can be changed");
+    set(&file, 0o666);
+    installer(&wine, &["status"]).fails(5).says(r"CCGRKC.dll: is writable for everybody");
+    installer(&wine, &["install", "--json"]).ok().says("\"changed\": true");
+    installer(&wine, &["status"]).ok();
+    set(&folder, 0o777);
+    installer(&wine, &["status"]).fails(5).says("rkc: open: C:").says("is writable for everybody");
+    installer(&wine, &["install"]).fails(3).says("everybody may put files into");
+    set(&folder, 0o755);
     assert_eq!(state(&wine), installed);
 
     installer(&wine, &["uninstall"]).ok().says("absent");

@@ -71,7 +71,7 @@ fn one_version(
         if keep && name == dll {
             continue;
         }
-        if !(aside || name == dll) || !matches!(machine.find(&file)?, Found::File(_)) {
+        if !(aside || name == dll) || !matches!(machine.find(&file)?, Found::File { .. }) {
             left.others.push(file);
         } else if machine.remove(&file)? == Removed::InUse {
             left.in_use.push(file);

@@ -17,7 +17,11 @@ pub enum Found {
     Folder {
         open_to: Option<String>,
     },
-    File(Sha256),
+    /// `open_to` names who, besides the machine's administrators, may change it.
+    File {
+        sha256: Sha256,
+        open_to: Option<String>,
+    },
     /// A link, a junction, a device.
     Other,
 }

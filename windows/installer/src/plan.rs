@@ -115,7 +115,7 @@ fn make_folders(machine: &dyn Machine, folder: &Caseless, steps: &mut Vec<Step>)
             Found::Nothing => steps.push(make),
             Found::Folder { open_to: None } => {}
             Found::Folder { open_to: Some(open_to) } => return Err(Refusal::Open { path: folder, open_to }),
-            Found::File(_) | Found::Other => return Err(Refusal::InTheWay { path: folder, wanted: "folder" }),
+            Found::File { .. } | Found::Other => return Err(Refusal::InTheWay { path: folder, wanted: "folder" }),
         }
     }
     Ok(())
@@ -123,9 +123,9 @@ fn make_folders(machine: &dyn Machine, folder: &Caseless, steps: &mut Vec<Step>)
 
 fn put_dll(machine: &dyn Machine, path: &Caseless, dll: &Dll, steps: &mut Vec<Step>) -> Result<(), Refusal> {
     match machine.find(path)? {
-        Found::File(sha256) if sha256 == dll.sha256 => return Ok(()),
-        // A damaged one may be loaded all the same: it is moved aside, and deleted when it can be.
-        Found::File(_) => steps.push(Step::Rename { from: path.clone(), to: aside(machine, path)? }),
+        Found::File { sha256, open_to: None } if sha256 == dll.sha256 => return Ok(()),
+        // One that is damaged, or that others may change, may be loaded all the same: it is moved aside, and deleted when it can be.
+        Found::File { .. } => steps.push(Step::Rename { from: path.clone(), to: aside(machine, path)? }),
         Found::Nothing => {}
         Found::Folder { .. } | Found::Other => return Err(Refusal::InTheWay { path: path.clone(), wanted: "file" }),
     }

@@ -29,6 +29,8 @@ pub struct SeenClass {
     pub event: Option<Tree>,
     /// The registered DLL, if it is ours.
     pub dll: Found,
+    /// The folders above it, as far as they are not folders that only administrators may change.
+    pub open: Vec<(Caseless, Found)>,
     /// Below which folders it may be: first where it is to be, then where a run has put it.
     pub roots: Vec<Caseless>,
 }
@@ -73,10 +75,19 @@ impl SeenClass {
         let mut roots = vec![layout.root(class).clone()];
         roots.extend(record.roots(class).into_iter().filter(|root| root != layout.root(class)));
         let registered = clsid.as_ref().map_or(Registered::Nobody, |tree| whose(tree, class, &roots));
-        let dll = if let Registered::Ours(dll) = &registered { machine.find(dll)? } else { Found::Nothing };
+        let (mut dll, mut open) = (Found::Nothing, Vec::new());
+        if let Registered::Ours(path) = &registered {
+            dll = machine.find(path)?;
+            for folder in std::iter::successors(path.parent(), Caseless::parent) {
+                let found = machine.find(&folder)?;
+                if !matches!(found, Found::Nothing | Found::Folder { open_to: None }) {
+                    open.push((folder, found));
+                }
+            }
+        }
         let (appid, ccg) = (machine.key(&class.appid_path())?, machine.key(&class.ccg_path())?);
         let event = machine.key(&class.event_path())?;
-        Ok(Self { class, registered, clsid, appid, ccg, event, dll, roots })
+        Ok(Self { class, registered, clsid, appid, ccg, event, dll, open, roots })
     }
 }
 

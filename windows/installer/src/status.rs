@@ -27,7 +27,7 @@ pub enum State {
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// `missing`, `different` or `unexpected`.
+    /// `missing`, `different`, `unexpected`, or `open`: others than administrators may change it.
     pub what: &'static str,
     /// A key, a value of a key, or a file.
     pub item: String,
@@ -86,6 +86,7 @@ impl Status {
                 status.dll = Some(dll.to_string());
                 status.run_as = one.appid.as_ref().and_then(|tree| tree.text("RunAs")).map(str::to_owned);
                 status.findings.extend(file(one, dll));
+                status.findings.extend(one.open.iter().filter_map(|(path, found)| folder(path, found)));
                 status.findings.extend(registrations(seen, one, Some(dll)));
                 status.state = if status.findings.is_empty() { State::Installed } else { State::Incomplete };
             }
@@ -99,10 +100,35 @@ fn file(one: &SeenClass, dll: &Caseless) -> Option<Finding> {
     let finding = |what| Some(Finding { what, item: dll.to_string(), is: None, should_be: None });
     let folder = dll.parent()?;
     match &one.dll {
-        Found::File(sum) if belongs(folder.name(), sum) && one.class.dll.eq_ignore_ascii_case(dll.name()) => None,
+        Found::File { sha256, open_to } if belongs(folder.name(), sha256) && is_named(one, dll) => {
+            open_to.as_ref().map(|who| open(dll, who))
+        }
         Found::Nothing => finding("missing"),
         _ => finding("different"),
     }
+}
+
+fn is_named(one: &SeenClass, dll: &Caseless) -> bool {
+    one.class.dll.eq_ignore_ascii_case(dll.name())
+}
+
+/// One that others may change, or that is a link to another place.
+fn folder(path: &Caseless, found: &Found) -> Option<Finding> {
+    match found {
+        Found::Nothing | Found::Folder { open_to: None } => None,
+        Found::Folder { open_to: Some(who) } => Some(open(path, who)),
+        Found::File { .. } | Found::Other => Some(Finding {
+            what: "different",
+            item: path.to_string(),
+            is: None,
+            should_be: Some("a folder".to_owned()),
+        }),
+    }
+}
+
+fn open(path: &Caseless, who: &str) -> Finding {
+    let is = Some(format!("writable for {who}"));
+    Finding { what: "open", item: path.to_string(), is, should_be: Some("writable for administrators only".to_owned()) }
 }
 
 fn registrations(seen: &Seen, one: &SeenClass, dll: Option<&Caseless>) -> Vec<Finding> {

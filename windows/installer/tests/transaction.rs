@@ -325,6 +325,35 @@ fn someone_elses_file_of_the_same_name_is_moved_aside_and_one_of_another_name_st
 }
 
 #[test]
+fn a_dll_that_others_may_change_is_named_and_made_anew() {
+    let mut memory = Memory::fresh();
+    install(&mut memory, &all(), "one", false).unwrap();
+    let installed = memory.state();
+    let dll = dlls(&memory)[0].clone();
+    memory.files.insert(dll.clone(), Node::Open(b"one".to_vec()));
+    let finding = |memory: &Memory| {
+        let seen = Seen::look(memory, &layout()).unwrap();
+        let findings = seen.classes.iter().flat_map(|one| Status::of(&seen, one).findings);
+        findings.map(|one| (one.what, one.item, one.is.unwrap_or_default())).collect::<Vec<_>>()
+    };
+    assert_eq!(finding(&memory), [("open", dll.to_string(), "writable for everybody".to_owned())]);
+    assert!(install(&mut memory, &all(), "one", false).unwrap().changed);
+    assert_eq!(memory.state(), installed);
+    // What may be in a folder that was open is not guessed.
+    for folder in [dll.parent().unwrap(), r"C:\Program Files".into()] {
+        memory.files.insert(folder.clone(), Node::Folder { open_to: Some("every user".into()) });
+        let found = finding(&memory);
+        assert!(found.contains(&("open", folder.to_string(), "writable for every user".to_owned())), "{found:?}");
+        let error = install(&mut memory, &all(), "one", false).unwrap_err();
+        assert_eq!(error.code(), 3, "{error}");
+        memory.files.insert(folder.clone(), Node::Link);
+        let found = finding(&memory);
+        assert!(found.iter().any(|one| (one.0, &one.1) == ("different", &folder.to_string())), "{found:?}");
+        memory.files.insert(folder, Node::Folder { open_to: None });
+    }
+}
+
+#[test]
 fn where_there_is_no_guard_nothing_is_installed() {
     let mut memory = Memory::default();
     let error = install(&mut memory, &all(), "one", false).unwrap_err();

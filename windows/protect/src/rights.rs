@@ -22,7 +22,7 @@ impl Readers {
     /// # Errors
     /// None: a test holds each to what it says.
     pub fn file(self, also: Option<&Sid>) -> Result<Vec<u8>, Error> {
-        self.descriptor("", also)
+        self.descriptor("D:P", "", also)
     }
 
     /// The descriptor of a folder, as of a file; what is made in it is as it is.
@@ -30,10 +30,26 @@ impl Readers {
     /// # Errors
     /// None: a test holds each to what it says.
     pub fn folder(self, also: Option<&Sid>) -> Result<Vec<u8>, Error> {
-        self.descriptor("OICI", also)
+        self.descriptor("D:P", "OICI", also)
     }
 
-    fn descriptor(self, flags: &str, also: Option<&Sid>) -> Result<Vec<u8>, Error> {
+    /// The descriptor of a file that is the machine's, whoever of its administrators makes it: they own it.
+    ///
+    /// # Errors
+    /// None: a test holds each to what it says.
+    pub fn file_of_the_machine(self) -> Result<Vec<u8>, Error> {
+        self.descriptor("O:BAD:P", "", None)
+    }
+
+    /// The descriptor of a folder, as of such a file.
+    ///
+    /// # Errors
+    /// None: a test holds each to what it says.
+    pub fn folder_of_the_machine(self) -> Result<Vec<u8>, Error> {
+        self.descriptor("O:BAD:P", "OICI", None)
+    }
+
+    fn descriptor(self, start: &str, flags: &str, also: Option<&Sid>) -> Result<Vec<u8>, Error> {
         let readers = match self {
             Self::Administrators => String::new(),
             Self::Plugins => format!("(A;{flags};0x1200a9;;;NS)"),
@@ -41,15 +57,23 @@ impl Readers {
         };
         let also = also.filter(|sid| **sid != Sid::SYSTEM && **sid != Sid::BUILTIN_ADMINISTRATORS);
         let also = also.map(|sid| format!("(A;{flags};FA;;;{sid})")).unwrap_or_default();
-        let text = format!("D:P(A;{flags};FA;;;SY)(A;{flags};FA;;;BA){also}{readers}");
+        let text = format!("{start}(A;{flags};FA;;;SY)(A;{flags};FA;;;BA){also}{readers}");
         // No domain's names are in it.
         sddl::parse(&text, &Sid::SYSTEM, &Sid::SYSTEM)?.to_bytes()
     }
 }
 
-/// Rights by which somebody changes what is in a folder, or takes the folder: to add, delete, or to give oneself rights.
-const CHANGES: u32 =
-    0x0000_0002 | 0x0000_0004 | 0x0000_0040 | 0x0001_0000 | 0x0004_0000 | 0x0008_0000 | 0x1000_0000 | 0x4000_0000;
+/// Rights by which somebody changes what is in a folder, or takes the folder: to add, delete, or to give oneself rights. With that to write
+/// attributes, an empty folder becomes a link to another.
+const CHANGES: u32 = 0x0000_0002
+    | 0x0000_0004
+    | 0x0000_0040
+    | 0x0000_0100
+    | 0x0001_0000
+    | 0x0004_0000
+    | 0x0008_0000
+    | 0x1000_0000
+    | 0x4000_0000;
 
 /// Rights by which somebody puts something else in the place of a folder in it, or of itself. To add others is none: on drive C every user may.
 const REPLACES: u32 = 0x0000_0040 | 0x0001_0000 | 0x0004_0000 | 0x0008_0000 | 0x1000_0000;
@@ -59,12 +83,27 @@ fn trusted_installer() -> Option<Sid> {
     Sid::new(5, &[80, 956_008_885, 3_418_522_649, 1_831_038_044, 1_853_292_631, 2_271_478_464])
 }
 
-/// Who, besides `me`, SYSTEM, administrators and Windows' own installer, may change what is in a folder with this descriptor.
+/// `CREATOR OWNER`, who becomes whoever makes something in a folder.
+fn creator_owner() -> Option<Sid> {
+    Sid::new(3, &[0])
+}
+
+/// Whose entries are looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Entries {
+    /// Those that count for the folder itself.
+    Own,
+    /// Those as well that count for what is made in it.
+    Inherited,
+}
+
+/// Who, besides `me`, SYSTEM, administrators and Windows' own installer, may change a file or folder with this descriptor, or what is made in
+/// the folder.
 ///
 /// # Errors
 /// When the bytes are no descriptor.
 pub fn who_else_may_change(descriptor: &[u8], me: &Sid) -> Result<Option<String>, Error> {
-    who_else_may(CHANGES, descriptor, me)
+    who_else_may(CHANGES, Entries::Inherited, descriptor, me)
 }
 
 /// Who, besides those, may put something else in the place of what is in a folder with this descriptor, or of the folder.
@@ -72,10 +111,10 @@ pub fn who_else_may_change(descriptor: &[u8], me: &Sid) -> Result<Option<String>
 /// # Errors
 /// When the bytes are no descriptor.
 pub fn who_else_may_replace(descriptor: &[u8], me: &Sid) -> Result<Option<String>, Error> {
-    who_else_may(REPLACES, descriptor, me)
+    who_else_may(REPLACES, Entries::Own, descriptor, me)
 }
 
-fn who_else_may(rights: u32, descriptor: &[u8], me: &Sid) -> Result<Option<String>, Error> {
+fn who_else_may(rights: u32, entries: Entries, descriptor: &[u8], me: &Sid) -> Result<Option<String>, Error> {
     let descriptor = SecurityDescriptor::from_bytes(descriptor)?;
     let trusted = |sid: &Sid| {
         sid == me
@@ -87,8 +126,13 @@ fn who_else_may(rights: u32, descriptor: &[u8], me: &Sid) -> Result<Option<Strin
         return Ok(Some(format!("its owner {owner}")));
     }
     let Some(dacl) = descriptor.dacl else { return Ok(Some("everybody".to_owned())) };
-    let allows = |ace: &&Ace| ace.kind == AceKind::Allow && ace.is_effective() && ace.mask.0 & rights != 0;
-    Ok(dacl.aces.iter().filter(allows).find(|ace| !trusted(&ace.trustee)).map(|ace| name(&ace.trustee)))
+    // A condition may hold, and what takes rights away again is not believed to do so for everybody.
+    let grants = |ace: &Ace| matches!(ace.kind, AceKind::Allow | AceKind::AllowCallback);
+    let counts = |ace: &Ace| ace.is_effective() || entries == Entries::Inherited;
+    let allows = |ace: &&Ace| grants(ace) && counts(ace) && ace.mask.0 & rights != 0;
+    // "Whoever makes it" has what it makes, and nobody else may make anything.
+    let trusted = |ace: &Ace| trusted(&ace.trustee) || Some(&ace.trustee) == creator_owner().as_ref();
+    Ok(dacl.aces.iter().filter(allows).find(|ace| !trusted(ace)).map(|ace| name(&ace.trustee)))
 }
 
 fn name(sid: &Sid) -> String {
@@ -176,6 +220,9 @@ mod tests {
             assert_eq!(readers.file(None).unwrap(), bytes(expected));
             assert_eq!(readers.folder(None).unwrap(), bytes(&expected.replace("(A;;", "(A;OICI;")));
             assert_eq!(readers.file(Some(&Sid::SYSTEM)).unwrap(), readers.file(None).unwrap());
+            let owned = format!("O:BA{expected}");
+            assert_eq!(readers.file_of_the_machine().unwrap(), bytes(&owned));
+            assert_eq!(readers.folder_of_the_machine().unwrap(), bytes(&owned.replace("(A;;", "(A;OICI;")));
             assert_eq!(who_else_may_change(&readers.folder(Some(&me())).unwrap(), &me()).unwrap(), None);
         }
     }
@@ -183,7 +230,8 @@ mod tests {
     #[test]
     fn who_may_change_a_folder_is_found() {
         let program_files = "O:S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464\
-                             D:PAI(A;OICIIO;GA;;;CO)(A;;0x1301bf;;;SY)(A;;0x1301bf;;;BA)(A;OICI;0x1200a9;;;BU)";
+                             D:PAI(A;OICIIO;GA;;;CO)(A;;0x1301bf;;;SY)(A;OICIIO;GA;;;SY)(A;;0x1301bf;;;BA)(A;OICIIO;GA;;;BA)\
+                             (A;;0x1200a9;;;BU)(A;OICIIO;GXGR;;;BU)";
         assert_eq!(who_else_may_change(&bytes(program_files), &me()).unwrap(), None);
         for (open, who) in [
             ("O:BAD:(A;OICI;FA;;;BA)(A;CI;0x1301bf;;;AU)", "every user who has logged on"),
@@ -192,9 +240,20 @@ mod tests {
             ("O:BAD:(A;;WD;;;S-1-5-21-9-9-9-1001)", "S-1-5-21-9-9-9-1001"),
             ("O:S-1-5-21-9-9-9-1001D:(A;;FA;;;BA)", "its owner S-1-5-21-9-9-9-1001"),
             ("O:BA", "everybody"),
+            // Attributes make a link of an empty folder.
+            ("O:BAD:(A;;0x100;;;BU)", "every user"),
+            // For one kind of object, and for what will be made in it.
+            ("O:BAD:(OA;;FA;f30e3bbe-9ff0-11d1-b603-0000f80367c1;;WD)", "everybody"),
+            ("O:BAD:(A;OICI;FA;;;BA)(A;OICIIO;GA;;;AU)", "every user who has logged on"),
+            ("O:BAD:(A;OICI;FA;;;BA)(A;OIIO;0x2;;;CG)", "S-1-3-1"),
         ] {
             assert_eq!(who_else_may_change(&bytes(open), &me()).unwrap().as_deref(), Some(who), "{open}");
         }
+        // On a condition, which may hold.
+        let mut conditional = SecurityDescriptor::from_bytes(&bytes("O:BAD:(A;;FA;;;WD)")).unwrap();
+        let ace = &mut conditional.dacl.as_mut().unwrap().aces[0];
+        (ace.kind, ace.data) = (AceKind::AllowCallback, b"artx\0\0\0\0".to_vec());
+        assert_eq!(who_else_may_change(&conditional.to_bytes().unwrap(), &me()).unwrap().as_deref(), Some("everybody"));
         for closed in ["O:BAD:(A;OICI;FA;;;BA)(A;OICI;0x1200a9;;;WD)", "O:BAD:", "O:S-1-5-21-1-2-3-500D:(D;;FA;;;WD)"] {
             assert_eq!(who_else_may_change(&bytes(closed), &me()).unwrap(), None, "{closed}");
         }

@@ -1,6 +1,6 @@
 //! Files and folders.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::windows::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
@@ -28,11 +28,11 @@ pub fn find(path: &Caseless) -> Result<Found, Failure> {
     if metadata.file_attributes() & FILE_ATTRIBUTE_REPARSE_POINT.0 != 0 {
         return Ok(Found::Other);
     }
+    let open_to = open_to(path).map_err(failed)?;
     if metadata.is_dir() {
-        let open_to = open_to(path).map_err(failed)?;
         return Ok(Found::Folder { open_to });
     }
-    hash(path).map(Found::File).map_err(failed)
+    Ok(Found::File { sha256: hash(path).map_err(failed)?, open_to })
 }
 
 fn open_to(path: &Caseless) -> io::Result<Option<String>> {
@@ -88,14 +88,15 @@ pub fn take(step: &Step) -> Result<(), Failure> {
 
 /// With rights of its own, not those of the folder above: that may be one where all may write.
 fn make_folder(path: &Caseless) -> io::Result<()> {
-    let descriptor = Readers::Everyone.folder(None).map_err(io::Error::other)?;
+    let descriptor = Readers::Everyone.folder_of_the_machine().map_err(io::Error::other)?;
     protect::system::create_folder(Path::new(path.as_str()), &descriptor)
 }
 
-/// Under another name first. What a run that is killed leaves has a name by which the next one removes it.
+/// With rights of its own, under another name first. What a run that is killed leaves has a name by which the next one removes it.
 fn write(path: &Caseless, contents: &[u8]) -> io::Result<()> {
     let unfinished = Caseless::from(format!("{path}.{}{ASIDE}", std::process::id()));
-    let written = File::create_new(unfinished.as_str())
+    let descriptor = Readers::Everyone.file_of_the_machine().map_err(io::Error::other)?;
+    let written = protect::system::create_file(Path::new(unfinished.as_str()), &descriptor)
         .and_then(|mut file| file.write_all(contents).and_then(|()| file.sync_all()))
         .and_then(|()| rename(&unfinished, path));
     if written.is_err() {

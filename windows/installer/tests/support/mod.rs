@@ -13,8 +13,12 @@ use installer::step::Step;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Node {
-    Folder { open_to: Option<String> },
+    Folder {
+        open_to: Option<String>,
+    },
     File(Vec<u8>),
+    /// One that everybody may change.
+    Open(Vec<u8>),
     Link,
 }
 
@@ -149,7 +153,10 @@ impl Machine for Memory {
         Ok(match self.files.get(path) {
             None => Found::Nothing,
             Some(Node::Folder { open_to }) => Found::Folder { open_to: open_to.clone() },
-            Some(Node::File(contents)) => Found::File(sha256(contents)),
+            Some(Node::File(contents)) => Found::File { sha256: sha256(contents), open_to: None },
+            Some(Node::Open(contents)) => {
+                Found::File { sha256: sha256(contents), open_to: Some("everybody".to_owned()) }
+            }
             Some(Node::Link) => Found::Other,
         })
     }
