@@ -6,18 +6,19 @@
 //! the work, because it has said so in the Secret; nothing goes wrong if two do, since a next password, once written, is never replaced by
 //! another.
 //!
-//! In reading order: `step`, what is to be done, a pure function; `pending`, how it stands in a Secret; [`Directory`]; [`Rotation`].
+//! In reading order: `step`, what is to be done, a pure function; `pending`, how it stands in a Secret; [`Directory`]; [`Rotation`] and its
+//! `pass`.
 
 mod audit;
 mod directory;
 mod domain;
 mod error;
 mod generate;
+mod pass;
 mod pending;
 mod standing;
 mod step;
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,9 +35,9 @@ pub(crate) use directory::Answers;
 pub use directory::{Directory, DirectoryError, PasswordAge, Taken};
 pub use domain::{DomainDirectory, Reach};
 pub use error::RotationError;
+use pass::Ended;
 pub(crate) use pending::{Known, known, rotates, wipe};
 pub use standing::{RotationStanding, Standings};
-use step::{Seen, Step, Task, step};
 
 /// How long one who has said that it is at it is left alone.
 const CLAIM: Duration = Duration::from_secs(60);
@@ -83,14 +84,6 @@ pub struct Rotation {
     standings: Standings,
     /// The version that was seen last, and since when.
     version: Option<(String, Instant)>,
-}
-
-/// Why a round ends without having done everything.
-enum Ended {
-    /// There is nothing to do until then.
-    For(Duration),
-    /// Somebody else has written the Secret.
-    Overtaken,
 }
 
 impl Rotation {
@@ -154,79 +147,6 @@ impl Rotation {
         }
     }
 
-    /// From one look at the Secret to the next.
-    async fn pass(&mut self) -> Result<Ended, RotationError> {
-        let (mut object, mut taken) = (self.look().await?, None);
-        loop {
-            let known = known(&object).map_err(|source| self.unusable(source))?;
-            let now = self.clock.now();
-            let seen = self.seen(&object, &known, now);
-            let step = match step(&seen, taken, &self.config.holder, now) {
-                Step::Rest => return Ok(Ended::For(self.rest(&seen, &known, now))),
-                Step::Do(task) => self.perform(task, object, taken, &known).await?,
-            };
-            (object, taken) = match step {
-                ControlFlow::Continue(next) => next,
-                ControlFlow::Break(ended) => return Ok(ended),
-            };
-        }
-    }
-
-    fn seen(&self, object: &v1::Secret, known: &Known, now: FileTime) -> Seen {
-        let due = known.due(self.config.every);
-        self.standings.saw(known, due);
-        Seen {
-            is_pending: known.next.is_some(),
-            is_stuck: known.is_stuck(),
-            is_held: !known.held(now).is_zero(),
-            is_due: known.is_asked_for || due <= now,
-            claim: known.claim.clone(),
-            unchanged: self.unchanged(object),
-        }
-    }
-
-    /// For how long there is nothing to do.
-    fn rest(&self, seen: &Seen, known: &Known, now: FileTime) -> Duration {
-        match seen {
-            Seen { is_stuck: true, .. } => LOOK,
-            Seen { is_held: true, .. } => known.held(now),
-            Seen { is_pending: true, .. } | Seen { is_due: true, .. } => CLAIM,
-            _ => known.due(self.config.every).since(now).max(Duration::from_secs(1)),
-        }
-    }
-
-    /// Where one task leads: to the Secret as it then is, with what the directory has said, or to the end of the pass.
-    async fn perform(
-        &mut self,
-        task: Task,
-        object: v1::Secret,
-        taken: Option<Taken>,
-        known: &Known,
-    ) -> Result<ControlFlow<Ended, (v1::Secret, Option<Taken>)>, RotationError> {
-        let written = match task {
-            Task::Ask => return Ok(ControlFlow::Continue((object, Some(self.ask(known).await?)))),
-            Task::Change => {
-                let object = self.change_or_hold(object, known).await?;
-                return Ok(ControlFlow::Continue((object, Some(Taken::Next))));
-            }
-            Task::Prepare => {
-                let object = match self.prepare(object, known).await? {
-                    Ok(object) => object,
-                    Err(ended) => return Ok(ControlFlow::Break(ended)),
-                };
-                tokio::time::sleep(self.config.grace).await;
-                return Ok(ControlFlow::Continue((object, Some(Taken::Present))));
-            }
-            Task::GiveUp => return Ok(ControlFlow::Break(self.give_up(object, known).await?)),
-            Task::Claim => {
-                let claim = self.claim(self.clock.now());
-                self.write(pending::claimed(object, &claim), "claiming").await?
-            }
-            Task::Promote => self.promote(object, known).await?,
-        };
-        Ok(written.map_or(ControlFlow::Break(Ended::Overtaken), |object| ControlFlow::Continue((object, taken))))
-    }
-
     async fn look(&mut self) -> Result<v1::Secret, RotationError> {
         let name = self.config.secret.as_str();
         let doing = format!("reading the Secret {name}");
@@ -234,97 +154,6 @@ impl Rotation {
         let found = found.ok_or_else(|| self.unusable(crate::SecretError::NotFound))?;
         self.noted(&found);
         Ok(found)
-    }
-
-    /// Before there is a next password: whether the present one is the account's, and whether the directory lets it be changed now.
-    async fn prepare(&mut self, object: v1::Secret, known: &Known) -> Result<Result<v1::Secret, Ended>, RotationError> {
-        if object.immutable == Some(true) {
-            return Err(RotationError::Immutable(self.config.secret.clone()));
-        }
-        let asked = self.directory.age(&known.secret);
-        let PasswordAge { age, youngest } = match timeout(DIRECTORY_PATIENCE, asked).await {
-            Ok(Err(DirectoryError::WrongPassword { .. })) => return self.give_up(object, known).await.map(Err),
-            Ok(answer) => answer?,
-            Err(_) => return Err(RotationError::DirectorySlow),
-        };
-        if let Some(age) = age.filter(|age| *age < youngest) {
-            let rest = youngest.saturating_sub(age);
-            let hours = rest.as_secs().div_ceil(3_600);
-            tracing::info!(
-                hours,
-                "the domain's minimum password age (minPwdAge) does not let the password be changed yet"
-            );
-            return Ok(Err(self.hold(object, rest.min(HOLD)).await?));
-        }
-        // The directory's word counts, by its own clock: this machine's may be anything.
-        if let Some(age) = age.filter(|age| !known.is_asked_for && *age < self.config.every) {
-            let changed = self.clock.now().saturating_sub(age);
-            let noted = pending::noted(object, changed, self.config.every);
-            return Ok(match self.write(noted, "noting the password's age").await? {
-                Some(_) => Err(Ended::For(self.config.every.saturating_sub(age))),
-                None => Err(Ended::Overtaken),
-            });
-        }
-        let next = generate::password(self.random.as_ref(), &known.secret.username);
-        let prepared = pending::prepared(object, &next, &self.claim(self.clock.now()));
-        Ok(match self.write(prepared, "writing the next password").await? {
-            Some(object) => {
-                self.tell(known, RotationOutcome::Begun);
-                Ok(object)
-            }
-            None => Err(Ended::Overtaken),
-        })
-    }
-
-    async fn ask(&self, known: &Known) -> Result<Taken, RotationError> {
-        let Some(next) = &known.next else { return Ok(Taken::Present) };
-        let asked = self.directory.taken(&known.secret, next);
-        Ok(timeout(DIRECTORY_PATIENCE, asked).await.map_err(|_| RotationError::DirectorySlow)??)
-    }
-
-    async fn change(&self, known: &Known) -> Result<(), RotationError> {
-        let Some(next) = &known.next else { return Ok(()) };
-        let asked = self.directory.change(&known.secret, next);
-        timeout(DIRECTORY_PATIENCE, asked).await.map_err(|_| RotationError::DirectorySlow)??;
-        self.tell(known, RotationOutcome::Changed);
-        Ok(())
-    }
-
-    /// What a policy refuses is not tried again for a while.
-    async fn change_or_hold(&mut self, object: v1::Secret, known: &Known) -> Result<v1::Secret, RotationError> {
-        match self.change(known).await {
-            Ok(()) => Ok(object),
-            Err(RotationError::Directory(error)) if error.is_refusal() => {
-                self.hold(object, HOLD).await?;
-                Err(error.into())
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// No provider tries for a while.
-    async fn hold(&mut self, object: v1::Secret, rest: Duration) -> Result<Ended, RotationError> {
-        let held = pending::held(object, self.clock.now().saturating_add(rest));
-        let written = self.write(held, "noting when the password can be changed").await?;
-        Ok(if written.is_some() { Ended::For(rest) } else { Ended::Overtaken })
-    }
-
-    async fn promote(&mut self, object: v1::Secret, known: &Known) -> Result<Option<v1::Secret>, RotationError> {
-        let promoted = pending::promoted(object, self.clock.now(), self.config.every);
-        let written = self.write(promoted, "putting the next password in the present one's place").await?;
-        if written.is_some() {
-            self.standings.rotated();
-            self.tell(known, RotationOutcome::Rotated);
-        }
-        Ok(written)
-    }
-
-    /// So that no other provider shows the same passwords in vain: the account would be locked out.
-    async fn give_up(&mut self, object: v1::Secret, known: &Known) -> Result<Ended, RotationError> {
-        match self.write(pending::stuck(object, known), "noting that the directory refuses the password").await? {
-            Some(_) => Err(RotationError::NotTheAccounts(self.config.secret.clone())),
-            None => Ok(Ended::Overtaken),
-        }
     }
 
     /// Writes what is based on the version in it; nothing comes of it when that is not the newest any more.

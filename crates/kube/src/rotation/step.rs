@@ -28,12 +28,6 @@ pub(super) struct Seen {
 pub(super) enum Step {
     /// Nothing is to be done, or another does it.
     Rest,
-    /// This is.
-    Do(Task),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Task {
     /// Say in the Secret who is at it.
     Claim,
     /// See whether it can be done, and write the next password.
@@ -57,15 +51,15 @@ pub(super) fn step(seen: &Seen, taken: Option<Taken>, me: &str, now: FileTime) -
         Some(claim) if claim.holder == me => {}
         // One whose clock is ahead, or who is no more, holds nobody up for longer than this.
         Some(claim) if claim.until > now && seen.unchanged < CLAIM => return Step::Rest,
-        _ => return Step::Do(Task::Claim),
+        _ => return Step::Claim,
     }
-    Step::Do(match taken {
-        _ if !seen.is_pending => Task::Prepare,
-        None => Task::Ask,
-        Some(Taken::Present) => Task::Change,
-        Some(Taken::Next) => Task::Promote,
-        Some(Taken::Neither) => Task::GiveUp,
-    })
+    match taken {
+        _ if !seen.is_pending => Step::Prepare,
+        None => Step::Ask,
+        Some(Taken::Present) => Step::Change,
+        Some(Taken::Next) => Step::Promote,
+        Some(Taken::Neither) => Step::GiveUp,
+    }
 }
 
 #[cfg(test)]
@@ -95,18 +89,18 @@ mod tests {
             (false, false, None, None, Step::Rest),
             (false, false, claim("another", 60), None, Step::Rest),
             // Old enough.
-            (false, true, None, None, Step::Do(Task::Claim)),
+            (false, true, None, None, Step::Claim),
             (false, true, claim("another", 60), None, Step::Rest),
-            (false, true, claim("another", -1), None, Step::Do(Task::Claim)),
-            (false, true, mine(), None, Step::Do(Task::Prepare)),
+            (false, true, claim("another", -1), None, Step::Claim),
+            (false, true, mine(), None, Step::Prepare),
             // Killed after the next password was written, or after the directory took it: whichever it was, the directory says.
-            (true, false, None, None, Step::Do(Task::Claim)),
+            (true, false, None, None, Step::Claim),
             (true, false, claim("another", 60), None, Step::Rest),
-            (true, false, claim("another", -1), None, Step::Do(Task::Claim)),
-            (true, false, mine(), None, Step::Do(Task::Ask)),
-            (true, true, mine(), Some(Present), Step::Do(Task::Change)),
-            (true, true, mine(), Some(Next), Step::Do(Task::Promote)),
-            (true, true, mine(), Some(Neither), Step::Do(Task::GiveUp)),
+            (true, false, claim("another", -1), None, Step::Claim),
+            (true, false, mine(), None, Step::Ask),
+            (true, true, mine(), Some(Present), Step::Change),
+            (true, true, mine(), Some(Next), Step::Promote),
+            (true, true, mine(), Some(Neither), Step::GiveUp),
         ] {
             let case = format!("{pending} {due} {claim:?} {taken:?}");
             assert_eq!(step(&seen(pending, due, claim), taken, ME, now()), wanted, "{case}");
@@ -118,7 +112,7 @@ mod tests {
         let mut ahead = seen(true, false, claim("another", 1_000_000_000));
         assert_eq!(step(&ahead, None, ME, now()), Step::Rest);
         ahead.unchanged = CLAIM;
-        assert_eq!(step(&ahead, None, ME, now()), Step::Do(Task::Claim));
+        assert_eq!(step(&ahead, None, ME, now()), Step::Claim);
     }
 
     #[test]

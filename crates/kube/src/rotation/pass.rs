@@ -1,0 +1,189 @@
+//! From one look at the Secret to the next: each step that `step` decides on, done.
+
+use std::ops::ControlFlow::{self, Break, Continue};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1;
+use tokio::time::timeout;
+
+use super::pending::{self, Known, known};
+use super::step::{Seen, Step, step};
+use super::{
+    CLAIM, DIRECTORY_PATIENCE, DirectoryError, HOLD, LOOK, PasswordAge, Rotation, RotationError, RotationOutcome,
+    Taken, generate,
+};
+
+/// Why a pass ends without having done everything.
+pub(super) enum Ended {
+    /// There is nothing to do until then.
+    For(Duration),
+    /// Somebody else has written the Secret.
+    Overtaken,
+}
+
+/// Where a pass stands.
+struct Stand {
+    /// The Secret as it is, as far as anybody knows.
+    object: v1::Secret,
+    /// Which of its passwords the directory takes, once it is known.
+    taken: Option<Taken>,
+}
+
+/// What a step leads to.
+type Next = Result<ControlFlow<Ended, Stand>, RotationError>;
+
+impl Stand {
+    /// After the Secret was to be written.
+    fn on(written: Option<v1::Secret>, taken: Option<Taken>) -> ControlFlow<Ended, Self> {
+        written.map_or(Break(Ended::Overtaken), |object| Continue(Self { object, taken }))
+    }
+}
+
+impl Rotation {
+    /// From one look at the Secret to the next.
+    pub(super) async fn pass(&mut self) -> Result<Ended, RotationError> {
+        let mut stand = Stand { object: self.look().await?, taken: None };
+        loop {
+            let known = known(&stand.object).map_err(|source| self.unusable(source))?;
+            let seen = self.seen(&stand.object, &known);
+            let next = match step(&seen, stand.taken, &self.config.holder, self.clock.now()) {
+                Step::Rest => return Ok(Ended::For(self.rest(&seen, &known))),
+                Step::Claim => self.take_up(stand).await?,
+                Step::Prepare => self.prepare(stand.object, &known).await?,
+                Step::Ask => Continue(Stand { taken: Some(self.ask(&known).await?), ..stand }),
+                Step::Change => self.change(stand.object, &known).await?,
+                Step::Promote => self.promote(stand.object, &known).await?,
+                Step::GiveUp => self.give_up(stand.object, &known).await?,
+            };
+            stand = match next {
+                Continue(stand) => stand,
+                Break(ended) => return Ok(ended),
+            };
+        }
+    }
+
+    fn seen(&self, object: &v1::Secret, known: &Known) -> Seen {
+        let (now, due) = (self.clock.now(), known.due(self.config.every));
+        self.standings.saw(known, due);
+        Seen {
+            is_pending: known.next.is_some(),
+            is_stuck: known.is_stuck(),
+            is_held: !known.held(now).is_zero(),
+            is_due: known.is_asked_for || due <= now,
+            claim: known.claim.clone(),
+            unchanged: self.unchanged(object),
+        }
+    }
+
+    /// For how long there is nothing to do.
+    fn rest(&self, seen: &Seen, known: &Known) -> Duration {
+        let now = self.clock.now();
+        if seen.is_stuck {
+            LOOK
+        } else if seen.is_held {
+            known.held(now)
+        } else if seen.is_pending || seen.is_due {
+            CLAIM
+        } else {
+            known.due(self.config.every).since(now).max(Duration::from_secs(1))
+        }
+    }
+
+    async fn take_up(&mut self, stand: Stand) -> Next {
+        let claimed = pending::claimed(stand.object, &self.claim(self.clock.now()));
+        Ok(Stand::on(self.write(claimed, "claiming").await?, stand.taken))
+    }
+
+    /// Before there is a next password: whether the present one is the account's, and whether the directory lets it be changed now.
+    async fn prepare(&mut self, object: v1::Secret, known: &Known) -> Next {
+        if object.immutable == Some(true) {
+            return Err(RotationError::Immutable(self.config.secret.clone()));
+        }
+        let asked = self.directory.age(&known.secret);
+        let PasswordAge { age, youngest } = match timeout(DIRECTORY_PATIENCE, asked).await {
+            Ok(Err(DirectoryError::WrongPassword { .. })) => return self.give_up(object, known).await,
+            Ok(answer) => answer?,
+            Err(_) => return Err(RotationError::DirectorySlow),
+        };
+        if let Some(age) = age.filter(|age| *age < youngest) {
+            let rest = youngest.saturating_sub(age);
+            let hours = rest.as_secs().div_ceil(3_600);
+            tracing::info!(
+                hours,
+                "the domain's minimum password age (minPwdAge) does not let the password be changed yet"
+            );
+            return Ok(Break(self.hold(object, rest.min(HOLD)).await?));
+        }
+        // The directory's word counts, by its own clock: this machine's may be anything.
+        if let Some(age) = age.filter(|age| !known.is_asked_for && *age < self.config.every) {
+            return self.note_age(object, age).await;
+        }
+        self.begin(object, known).await
+    }
+
+    async fn note_age(&mut self, object: v1::Secret, age: Duration) -> Next {
+        let changed = self.clock.now().saturating_sub(age);
+        let noted = pending::noted(object, changed, self.config.every);
+        let written = self.write(noted, "noting the password's age").await?;
+        Ok(Break(written.map_or(Ended::Overtaken, |_| Ended::For(self.config.every.saturating_sub(age)))))
+    }
+
+    /// The next password is in the Secret for a while before the directory hears of it.
+    async fn begin(&mut self, object: v1::Secret, known: &Known) -> Next {
+        let next = generate::password(self.random.as_ref(), &known.secret.username);
+        let prepared = pending::prepared(object, &next, &self.claim(self.clock.now()));
+        let written = self.write(prepared, "writing the next password").await?;
+        if written.is_some() {
+            self.tell(known, RotationOutcome::Begun);
+            tokio::time::sleep(self.config.grace).await;
+        }
+        Ok(Stand::on(written, Some(Taken::Present)))
+    }
+
+    async fn ask(&self, known: &Known) -> Result<Taken, RotationError> {
+        let Some(next) = &known.next else { return Ok(Taken::Present) };
+        let asked = self.directory.taken(&known.secret, next);
+        Ok(timeout(DIRECTORY_PATIENCE, asked).await.map_err(|_| RotationError::DirectorySlow)??)
+    }
+
+    async fn change(&mut self, object: v1::Secret, known: &Known) -> Next {
+        let Some(next) = &known.next else { return Ok(Break(Ended::Overtaken)) };
+        let asked = self.directory.change(&known.secret, next);
+        match timeout(DIRECTORY_PATIENCE, asked).await.map_err(|_| RotationError::DirectorySlow)? {
+            Ok(()) => {
+                self.tell(known, RotationOutcome::Changed);
+                Ok(Continue(Stand { object, taken: Some(Taken::Next) }))
+            }
+            Err(error) if error.is_refusal() => {
+                self.hold(object, HOLD).await?;
+                Err(error.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// No provider tries for a while.
+    async fn hold(&mut self, object: v1::Secret, rest: Duration) -> Result<Ended, RotationError> {
+        let held = pending::held(object, self.clock.now().saturating_add(rest));
+        let written = self.write(held, "noting when the password can be changed").await?;
+        Ok(if written.is_some() { Ended::For(rest) } else { Ended::Overtaken })
+    }
+
+    async fn promote(&mut self, object: v1::Secret, known: &Known) -> Next {
+        let promoted = pending::promoted(object, self.clock.now(), self.config.every);
+        let written = self.write(promoted, "putting the next password in the present one's place").await?;
+        if written.is_some() {
+            self.standings.rotated();
+            self.tell(known, RotationOutcome::Rotated);
+        }
+        Ok(Stand::on(written, None))
+    }
+
+    /// So that no other provider shows the same passwords in vain: the account would be locked out.
+    async fn give_up(&mut self, object: v1::Secret, known: &Known) -> Next {
+        match self.write(pending::stuck(object, known), "noting that the directory refuses the password").await? {
+            Some(_) => Err(RotationError::NotTheAccounts(self.config.secret.clone())),
+            None => Ok(Break(Ended::Overtaken)),
+        }
+    }
+}
