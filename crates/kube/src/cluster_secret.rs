@@ -109,6 +109,16 @@ impl ClusterSecret {
         self.seen.now(Instant::now(), self.keep).ok()?.rotates
     }
 
+    /// A password that is known not to be the account's is given to nobody: each logon with it would count against the account.
+    fn not_overwritten(&self) -> Result<(), SecretError> {
+        match self.rotation.as_ref().is_some_and(|rotation| rotation.now().is_overwritten) {
+            true => Err(SecretError::Unavailable(
+                "somebody has written it while its password was being changed, and the account's password is not back in it yet".to_owned(),
+            )),
+            false => Ok(()),
+        }
+    }
+
     /// The Secret with the password that is in force.
     fn in_force(&self, known: Known) -> Result<Secret, SecretError> {
         let Known { secret, next: Some(next), .. } = &known else { return Ok(known.secret) };
@@ -153,6 +163,7 @@ impl SecretSource for ClusterSecret {
         if *name != self.name {
             return Err(SecretError::NotFound);
         }
+        self.not_overwritten()?;
         self.in_force(self.seen.now(Instant::now(), self.keep)?.known)
     }
 
@@ -161,7 +172,7 @@ impl SecretSource for ClusterSecret {
         let value = self.seen.now(now, self.keep);
         let changed = value.as_ref().ok().and_then(|seized| seized.known.secret.changed);
         Standing {
-            ready: value.map(drop),
+            ready: value.map(drop).and_then(|()| self.not_overwritten()),
             secret: Some((self.name.clone(), changed)),
             silent: Some(self.seen.silence(now)),
             rotation: self.rotation.as_ref().map(Standings::now),

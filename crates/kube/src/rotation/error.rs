@@ -38,4 +38,10 @@ pub enum RotationError {
          (and remove `nextPassword` there, if it is present); nothing more is tried until then"
     )]
     NotTheAccounts(SecretName),
+    /// The password that the directory takes was taken out of the Secret.
+    #[error(
+        "somebody has written the Secret {0} while its password was being changed, so that the password that the directory takes was not in it \
+         any more: it is written back. See who applies this Secret (a pipeline, a backup, an operator), and end that"
+    )]
+    Overwritten(SecretName),
 }

@@ -1,19 +1,24 @@
 //! The impersonation account changes its own password: in the directory first, then in its Secret.
 //!
 //! The next password is written beside the present one before the directory hears of it, and stays there until it has taken the present one's
-//! place. So at every moment the password that the directory takes is one of the two in the Secret, wherever a provider is killed, and while
-//! there are two, the directory is asked which. Every write names the version that it is based on. Of the providers of several nodes one does
-//! the work, because it has said so in the Secret; nothing goes wrong if two do, since a next password, once written, is never replaced by
-//! another.
+//! place. So as long as only providers write the Secret, the password that the directory takes is at every moment one of the two in it, wherever a
+//! provider is killed, and while there are two, the directory is asked which. Every write names the version that it is based on. Of the providers
+//! of several nodes one does the work, because it has said so in the Secret; nothing goes wrong if two do, since a next password, once written, is
+//! never replaced by another.
 //!
-//! In reading order: `step`, what is to be done, a pure function; `pending`, how it stands in a Secret; [`Directory`]; [`Rotation`] and its
-//! `pass`.
+//! Somebody else who writes the Secret meanwhile takes the next password out of it, and the directory may have it by then. So who works on a
+//! next password keeps it in memory until it is in the present one's place, and writes it back if the directory takes it. That password is lost
+//! only if somebody else writes the Secret and the provider is killed, both between the same two of its requests.
+//!
+//! In reading order: `step`, what is to be done, a pure function; `pending`, how it stands in a Secret; [`Directory`]; [`Rotation`], its `pass`
+//! and its `memory`.
 
 mod audit;
 mod directory;
 mod domain;
 mod error;
 mod generate;
+mod memory;
 mod pass;
 mod pending;
 mod standing;
@@ -35,6 +40,7 @@ pub(crate) use directory::Answers;
 pub use directory::{Directory, DirectoryError, PasswordAge, Taken};
 pub use domain::{DomainDirectory, Reach};
 pub use error::RotationError;
+use memory::Memory;
 use pass::Ended;
 pub(crate) use pending::{Known, known, rotates, wipe};
 pub use standing::{RotationStanding, Standings};
@@ -82,6 +88,8 @@ pub struct Rotation {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     standings: Standings,
+    /// What may be the account's password although it is not in the Secret.
+    memory: Memory,
     /// The version that was seen last, and since when.
     version: Option<(String, Instant)>,
 }
@@ -99,7 +107,7 @@ impl Rotation {
     ) -> Self {
         let secrets = Api::namespaced(client, config.namespace.as_str());
         let standings = Standings::default();
-        Self { config, secrets, directory, audit, clock, random, standings, version: None }
+        Self { config, secrets, directory, audit, clock, random, standings, memory: Memory::default(), version: None }
     }
 
     /// How it stands, for who shows it.

@@ -168,6 +168,21 @@ pub(super) fn promoted(mut object: v1::Secret, now: FileTime, every: Duration) -
     noted(object, now, every)
 }
 
+/// With both passwords again, as they were before somebody took them out.
+pub(super) fn restored(
+    mut object: v1::Secret,
+    present: &SecretString,
+    next: &SecretString,
+    claim: &Claim,
+) -> v1::Secret {
+    let all = annotations(&mut object);
+    all.remove(STUCK);
+    all.remove(HELD);
+    let value = |password: &SecretString| ByteString(password.expose_secret().as_bytes().to_vec());
+    object.data.get_or_insert_default().insert(PRESENT.to_owned(), value(present));
+    prepared(object, next, claim)
+}
+
 /// With nobody at it, and nobody to try before then.
 pub(super) fn held(mut object: v1::Secret, until: FileTime) -> v1::Secret {
     let all = annotations(&mut object);

@@ -15,6 +15,8 @@ pub struct RotationStanding {
     pub next: Option<FileTime>,
     /// Whether there are two at present.
     pub is_pending: bool,
+    /// Whether the directory takes a password that is not in the Secret, because somebody else has written it.
+    pub is_overwritten: bool,
     /// How many this process has brought to their end.
     pub rotated: u64,
     /// How many rounds of this process have failed.
@@ -34,13 +36,19 @@ impl Standings {
         self.with(|standing| standing.clone())
     }
 
-    pub(super) fn saw(&self, known: &Known, due: FileTime) {
+    pub(super) fn saw(&self, known: &Known, due: FileTime, is_missing: bool) {
         self.with(|standing| {
             standing.last = known.changed();
             standing.next = Some(due);
             standing.is_pending = known.next.is_some();
+            standing.is_overwritten &= is_missing;
             standing.error = None;
         });
+    }
+
+    /// The Secret's password is not the account's.
+    pub(super) fn overwritten(&self) {
+        self.with(|standing| standing.is_overwritten = true);
     }
 
     pub(super) fn rotated(&self) {

@@ -14,6 +14,8 @@ pub(super) struct Seen {
     pub(super) is_pending: bool,
     /// These very passwords have been refused already.
     pub(super) is_stuck: bool,
+    /// The account may have a password that was in it and is not any more.
+    pub(super) is_missing: bool,
     /// The directory has said that it is of no use for a while.
     pub(super) is_held: bool,
     /// The password is old enough, or somebody wants another.
@@ -30,6 +32,8 @@ pub(super) enum Step {
     Rest,
     /// Say in the Secret who is at it.
     Claim,
+    /// See whether the directory takes what is not in the Secret any more, and write it back if so.
+    Restore,
     /// See whether it can be done, and write the next password.
     Prepare,
     /// See which password the directory takes.
@@ -44,7 +48,8 @@ pub(super) enum Step {
 
 /// The next step of the provider `me`. `taken` is what the directory has said while the Secret was as it is.
 pub(super) fn step(seen: &Seen, taken: Option<Taken>, me: &str, now: FileTime) -> Step {
-    if seen.is_stuck || seen.is_held || !(seen.is_pending || seen.is_due) {
+    let is_idle = seen.is_stuck || seen.is_held || !(seen.is_pending || seen.is_due);
+    if is_idle && !seen.is_missing {
         return Step::Rest;
     }
     match &seen.claim {
@@ -54,6 +59,7 @@ pub(super) fn step(seen: &Seen, taken: Option<Taken>, me: &str, now: FileTime) -
         _ => return Step::Claim,
     }
     match taken {
+        _ if seen.is_missing => Step::Restore,
         _ if !seen.is_pending => Step::Prepare,
         None => Step::Ask,
         Some(Taken::Present) => Step::Change,
@@ -77,7 +83,15 @@ mod tests {
     }
 
     fn seen(is_pending: bool, is_due: bool, claim: Option<Claim>) -> Seen {
-        Seen { is_pending, is_stuck: false, is_held: false, is_due, claim, unchanged: Duration::ZERO }
+        Seen {
+            is_pending,
+            is_stuck: false,
+            is_missing: false,
+            is_held: false,
+            is_due,
+            claim,
+            unchanged: Duration::ZERO,
+        }
     }
 
     #[test]
@@ -113,6 +127,18 @@ mod tests {
         assert_eq!(step(&ahead, None, ME, now()), Step::Rest);
         ahead.unchanged = CLAIM;
         assert_eq!(step(&ahead, None, ME, now()), Step::Claim);
+    }
+
+    #[test]
+    fn a_password_that_is_missing_comes_before_everything_else_and_one_provider_sees_to_it() {
+        for stuck in [false, true] {
+            for (pending, due) in [(false, false), (false, true), (true, false), (true, true)] {
+                let missing = |claim| Seen { is_missing: true, is_stuck: stuck, ..seen(pending, due, claim) };
+                assert_eq!(step(&missing(None), None, ME, now()), Step::Claim);
+                assert_eq!(step(&missing(claim("another", 60)), None, ME, now()), Step::Rest);
+                assert_eq!(step(&missing(claim(ME, 60)), Some(Taken::Present), ME, now()), Step::Restore);
+            }
+        }
     }
 
     #[test]

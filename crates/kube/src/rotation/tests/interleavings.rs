@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::super::{Answers, CLAIM};
+use super::super::{Answers, CLAIM, HOLD};
 use super::FIRST;
-use super::world::{Mood, World};
+use super::world::{Mood, World, Writes};
 
 #[derive(Clone, Copy, Debug)]
 enum Happens {
@@ -20,6 +20,8 @@ enum Happens {
     Minute,
     /// Somebody wants another password.
     Another,
+    /// Somebody else writes the Secret while its password is being changed.
+    ForeignWrite(Writes),
 }
 
 fn happens() -> impl Strategy<Value = Happens> {
@@ -30,6 +32,19 @@ fn happens() -> impl Strategy<Value = Happens> {
         2 => Just(Happens::Land),
         2 => Just(Happens::Minute),
         1 => Just(Happens::Another),
+    ]
+}
+
+/// Nobody is killed: what is in no Secret is then in a provider.
+fn happens_with_others() -> impl Strategy<Value = Happens> {
+    let writes = prop_oneof![Just(Writes::Back), Just(Writes::LongAgo), Just(Writes::Deletes)];
+    prop_oneof![
+        24 => (0..NODES.len()).prop_map(Happens::Step),
+        1 => any::<bool>().prop_map(Happens::Late),
+        2 => Just(Happens::Land),
+        2 => Just(Happens::Minute),
+        1 => Just(Happens::Another),
+        2 => writes.prop_map(Happens::ForeignWrite),
     ]
 }
 
@@ -49,6 +64,7 @@ async fn run(events: &[Happens]) {
             Happens::Land => world.land(),
             Happens::Minute => world.clock.advance(CLAIM),
             Happens::Another => world.annotate("gmsa.pando.dev/rotate-password", "again"),
+            Happens::ForeignWrite(_) => {}
         }
         world.check(&answers).await;
     }
@@ -65,6 +81,41 @@ async fn run(events: &[Happens]) {
     assert!(password == world.password() && next.is_none());
 }
 
+async fn run_with_others(events: &[Happens]) {
+    let world = World::new(FIRST);
+    world.annotate("gmsa.pando.dev/rotate-password", "now");
+    let providers = NODES.map(|name| world.start(name));
+    for event in events {
+        match *event {
+            Happens::Step(node) => providers[node].step().await,
+            Happens::Kill(_) => {}
+            Happens::Late(late) => world.mood(if late { Mood::Late } else { Mood::Well }),
+            Happens::Land => world.land(),
+            Happens::Minute => world.clock.advance(CLAIM),
+            Happens::Another => world.annotate("gmsa.pando.dev/rotate-password", "again"),
+            // At another time it is no concern of theirs.
+            Happens::ForeignWrite(writes) if world.passwords().1.is_some() => world.overwrite(writes),
+            Happens::ForeignWrite(_) => world.make_anew(),
+        }
+    }
+    world.make_anew();
+    world.mood(Mood::Well);
+    for _ in 0..events.len() {
+        world.land();
+    }
+    // Each has had its turn by then, and what it has asked for within the hour is asked for again.
+    for _ in 0..NODES.len() {
+        world.clock.advance(HOLD);
+        for provider in &providers {
+            for _ in 0..60 {
+                provider.step().await;
+            }
+        }
+    }
+    let (password, next) = world.passwords();
+    assert!(password == world.password() && next.is_none());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
@@ -72,5 +123,11 @@ proptest! {
     #[test]
     fn in_whatever_order_things_happen_the_password_is_never_lost(events in prop::collection::vec(happens(), 0..160)) {
         tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(run(&events));
+    }
+
+    /// Whoever else writes the Secret while a password is being changed, and when.
+    #[test]
+    fn what_somebody_else_takes_out_of_the_secret_is_in_it_again(events in prop::collection::vec(happens_with_others(), 0..160)) {
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(run_with_others(&events));
     }
 }

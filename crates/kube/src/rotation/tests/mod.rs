@@ -9,7 +9,7 @@ use dtyp::Clock;
 use k8s_openapi::ByteString;
 
 use super::*;
-use world::{Mood, World};
+use world::{LONG_AGO, Mood, World, Writes};
 
 const DAY: Duration = Duration::from_secs(86_400);
 const FIRST: &str = "Typed-by-somebody-1";
@@ -147,6 +147,119 @@ async fn what_the_directory_refuses_is_shown_to_it_once_by_one_provider_of_all()
         let (password, next) = world.passwords();
         assert!(next.is_none() && password == world.password() && password != "Only-she-knows-it-3");
     }
+}
+
+/// The directory has the next password already, and who has given it that is the only one who knows it.
+#[tokio::test]
+async fn who_writes_the_secret_while_its_password_is_changed_does_not_cost_the_account() {
+    for writes in [Writes::Back, Writes::LongAgo, Writes::Deletes] {
+        let world = World::new(FIRST);
+        world.annotate("gmsa.pando.dev/rotate-password", "now");
+        world.mood(Mood::Overwritten(writes));
+        let mut provider = world.provider("node-1");
+        if writes == Writes::Deletes {
+            for _ in 0..3 {
+                let error = provider.round().await.unwrap_err();
+                assert!(matches!(error, RotationError::Secret { .. }), "{error}");
+            }
+            assert_ne!(world.password(), FIRST);
+            world.make_anew();
+        }
+        provider.round().await.unwrap();
+        let (password, next) = world.passwords();
+        assert!(password == world.password() && password != FIRST && next.is_none(), "{writes:?}");
+        assert_eq!(world.events(), ["begun", "changed", "failed", "rotated"]);
+        assert_eq!(provider.standings().now().failed, 1);
+        assert!(!provider.standings().now().is_overwritten);
+    }
+}
+
+/// What it knows is not given up while the Secret cannot be written, and who asks how it stands is told.
+#[tokio::test]
+async fn a_password_that_cannot_be_written_back_yet_is_kept_and_said_to_be_missing() {
+    let world = World::new(FIRST);
+    world.annotate("gmsa.pando.dev/rotate-password", "now");
+    world.mood(Mood::Overwritten(Writes::Back));
+    let mut provider = world.provider("node-1");
+    world.keeps_out(true);
+    for _ in 0..3 {
+        provider.round().await.unwrap_err();
+        let standing = provider.standings().now();
+        assert!(standing.is_overwritten && standing.error.is_some(), "{standing:?}");
+    }
+    world.keeps_out(false);
+    world.mood(Mood::Well);
+    provider.round().await.unwrap();
+    let (password, next) = world.passwords();
+    assert!(password == world.password() && password != FIRST && next.is_none());
+    assert!(!provider.standings().now().is_overwritten);
+}
+
+/// At any moment of the change, in whatever the provider is about.
+#[tokio::test]
+async fn whenever_somebody_writes_the_secret_the_password_is_in_it_again() {
+    for writes in [Writes::Back, Writes::LongAgo, Writes::Deletes] {
+        let mut pending = 0;
+        for steps in 0..40 {
+            let world = World::new(FIRST);
+            world.annotate("gmsa.pando.dev/rotate-password", "now");
+            let provider = world.start("node-1");
+            for _ in 0..steps {
+                provider.step().await;
+            }
+            if world.passwords().1.is_none() {
+                continue;
+            }
+            pending += 1;
+            world.overwrite(writes);
+            provider.step().await;
+            provider.step().await;
+            world.make_anew();
+            for _ in 0..60 {
+                provider.step().await;
+            }
+            let (password, next) = world.passwords();
+            assert!(password == world.password() && next.is_none(), "{writes:?} after {steps} steps");
+            assert_ne!(password, LONG_AGO);
+        }
+        assert!(pending >= 6, "{pending}");
+    }
+}
+
+/// As the book says: who finds that a policy takes no such password, takes it out.
+#[tokio::test]
+async fn a_next_password_that_the_directory_has_not_may_be_taken_out() {
+    let world = World::new(FIRST);
+    world.annotate("gmsa.pando.dev/rotate-password", "now");
+    world.mood(Mood::Policy);
+    let mut provider = world.provider("node-1");
+    provider.round().await.unwrap_err();
+    let (_, Some(refused)) = world.passwords() else { panic!("it is kept") };
+    world.mood(Mood::Well);
+    world.overwrite(Writes::Back);
+    provider.round().await.unwrap();
+    let (password, next) = world.passwords();
+    assert!(password == world.password() && password != refused && next.is_none());
+    assert_eq!(world.events(), ["begun", "begun", "changed", "rotated"]);
+}
+
+/// An administrator has given the account another password, and written it where it belongs.
+#[tokio::test]
+async fn a_password_that_somebody_has_set_in_the_directory_and_in_the_secret_stays() {
+    let world = World::new(FIRST);
+    world.annotate("gmsa.pando.dev/rotate-password", "now");
+    world.mood(Mood::DirectoryDownAfterwards);
+    let mut provider = world.provider("node-1");
+    provider.round().await.unwrap_err();
+    world.mood(Mood::Well);
+    world.changed_by_somebody("Only-she-knows-it-3");
+    world.overwrite(Writes::Back);
+    world.put("password", "Only-she-knows-it-3");
+    world.annotate("gmsa.pando.dev/password-changed", "2027-01-15T08:00:00Z");
+    let wrong = world.wrong_logons();
+    provider.round().await.unwrap();
+    assert_eq!(world.passwords(), ("Only-she-knows-it-3".into(), None));
+    assert_eq!(world.wrong_logons(), wrong);
 }
 
 #[tokio::test]

@@ -36,10 +36,27 @@ pub(super) enum Mood {
     Policy,
     /// What it is asked to do is still on its way when who asked has lost patience.
     Late,
+    /// It does what it is asked to, and at that moment somebody else writes the Secret.
+    Overwritten(Writes),
 }
+
+/// What somebody who is no provider does with the Secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Writes {
+    /// Writes back what was there before the next password.
+    Back,
+    /// Writes what is somewhere in a pipeline: the password of long ago.
+    LongAgo,
+    /// Deletes it.
+    Deletes,
+}
+
+pub(super) const LONG_AGO: &str = "The-first-of-all-0";
 
 struct Inner {
     object: v1::Secret,
+    is_deleted: bool,
+    keeps_out: bool,
     version: u64,
     password: String,
     late: Vec<(String, String)>,
@@ -104,6 +121,8 @@ impl World {
         object.data = Some(data.map(|(key, text)| (key.to_owned(), value(text))).into());
         let inner = Inner {
             object,
+            is_deleted: false,
+            keeps_out: false,
             version: 1,
             password: password.to_owned(),
             late: vec![],
@@ -180,13 +199,17 @@ impl World {
 
     async fn api(&self, request: Request) -> Response {
         let failure = |code: u16| {
-            let status = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": "no", "reason": "x", "code": code });
+            let reason = if code == 404 { "NotFound" } else { "x" };
+            let status = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": "no", "reason": reason, "code": code });
             (StatusCode::from_u16(code).unwrap(), Json(status)).into_response()
         };
         match self.with(|inner| inner.mood) {
             Mood::Api(code) => return failure(code),
             Mood::ApiSilent => return pending().await,
             _ => {}
+        }
+        if self.with(|inner| inner.is_deleted) {
+            return failure(404);
         }
         if request.method() == Method::GET {
             return Json(self.object()).into_response();
@@ -196,6 +219,10 @@ impl World {
         self.with(|inner| {
             if object.metadata.resource_version != Some(inner.version.to_string()) {
                 return failure(409);
+            }
+            let has_next = object.data.as_ref().is_some_and(|data| data.contains_key("nextPassword"));
+            if inner.keeps_out && has_next && !inner.holds_the_accounts() {
+                return failure(422);
             }
             inner.object = object;
             inner.version += 1;
@@ -213,10 +240,22 @@ impl World {
 
     /// As somebody with kubectl does.
     pub(super) fn edit(&self, f: impl FnOnce(&mut v1::Secret)) {
-        self.with(|inner| {
-            f(&mut inner.object);
-            inner.version += 1;
-        });
+        self.with(|inner| inner.edit(f));
+    }
+
+    /// As somebody does who should not. Nothing that the providers have written stays.
+    pub(super) fn overwrite(&self, writes: Writes) {
+        self.with(|inner| inner.overwrite(writes));
+    }
+
+    /// Once the account's password is not in the Secret any more, the API server takes none.
+    pub(super) fn keeps_out(&self, keeps_out: bool) {
+        self.with(|inner| inner.keeps_out = keeps_out);
+    }
+
+    /// What was deleted is there again.
+    pub(super) fn make_anew(&self) {
+        self.with(|inner| inner.is_deleted = false);
     }
 
     pub(super) fn annotate(&self, name: &str, value: &str) {
@@ -340,6 +379,28 @@ fn down() -> DirectoryError {
 }
 
 impl Inner {
+    fn edit(&mut self, f: impl FnOnce(&mut v1::Secret)) {
+        f(&mut self.object);
+        self.version += 1;
+    }
+
+    fn holds_the_accounts(&self) -> bool {
+        let value = self.object.data.as_ref().and_then(|data| data.get("password"));
+        value.is_some_and(|value| value.0 == self.password.as_bytes())
+    }
+
+    fn overwrite(&mut self, writes: Writes) {
+        self.is_deleted = writes == Writes::Deletes;
+        self.edit(|object| {
+            object.metadata.annotations = None;
+            let data = object.data.as_mut().unwrap();
+            data.remove("nextPassword");
+            if writes == Writes::LongAgo {
+                data.insert("password".to_owned(), ByteString(LONG_AGO.as_bytes().to_vec()));
+            }
+        });
+    }
+
     fn takes(&mut self, password: &SecretString) -> Result<(), DirectoryError> {
         if self.password == password.expose_secret() {
             return Ok(());
@@ -385,7 +446,14 @@ impl Directory for Fake {
             }
             inner.takes(&account.password)?;
             (inner.password, inner.age) = (new, Duration::ZERO);
-            if inner.mood == Mood::DirectoryDownAfterwards { Err(down()) } else { Ok(()) }
+            match inner.mood {
+                Mood::DirectoryDownAfterwards => Err(down()),
+                Mood::Overwritten(writes) => {
+                    inner.overwrite(writes);
+                    Ok(())
+                }
+                _ => Ok(()),
+            }
         };
         self.behind_gates(does).boxed()
     }
