@@ -8,7 +8,7 @@ use std::time::Duration;
 use k8s_openapi::api::apps::v1::DaemonSet;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::api::{ApiError, Client};
 
@@ -16,6 +16,11 @@ use crate::api::{ApiError, Client};
 const STATE: &str = "PANDO_PLUGIN_STATE";
 const CONTAINER: &str = "installer";
 const EVERY: Duration = Duration::from_secs(1);
+/// For the API server, however little time the nodes are given.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Nobody waits longer.
+const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// Why the plugins may still be on nodes.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +29,16 @@ pub enum WithdrawalError {
     /// The API server did not do it.
     #[error(transparent)]
     Api(#[from] ApiError),
+    /// The API server did not answer.
+    #[error(
+        "{doing}: the API server has not answered in {waited:?}, so the plugins may still be on nodes. Try again when it does"
+    )]
+    Silent {
+        /// What was asked.
+        doing: String,
+        /// How long it was waited for.
+        waited: Duration,
+    },
     /// Not all nodes answered in time.
     #[error(
         "the plugins are gone from {done} of {all} Windows nodes; the others have not answered in {waited:?}. Look at the pods of the \
@@ -55,18 +70,22 @@ pub async fn withdraw(
     let absent = json!({"spec": {"template": {"spec": {"containers": [
         {"name": CONTAINER, "env": [{"name": STATE, "value": "absent"}]}
     ]}}}});
-    let told = all.patch(daemonset, &PatchParams::default(), &Patch::Strategic(absent)).await;
-    told.map_err(|source| ApiError::Request { doing: format!("telling the DaemonSet {daemonset}"), source })?;
-    let until = Instant::now() + patience;
+    let patience = patience.min(LONGEST);
+    let (until, waited) = (Instant::now() + patience, patience.max(ANSWER));
+    let last = Instant::now() + waited;
+    let silent = |doing: &str| WithdrawalError::Silent { doing: doing.to_owned(), waited };
+    let wrong = |doing: &str, source| ApiError::Request { doing: doing.to_owned(), source };
+    let telling = format!("telling the DaemonSet {daemonset}");
+    let told = timeout_at(last, all.patch(daemonset, &PatchParams::default(), &Patch::Strategic(absent))).await;
+    told.map_err(|_| silent(&telling))?.map_err(|source| wrong(&telling, source))?;
+    let looking = format!("looking at the DaemonSet {daemonset}");
     loop {
-        let seen = all.get(daemonset).await;
+        let seen = timeout_at(last, all.get(daemonset)).await.map_err(|_| silent(&looking))?;
         // While the API server is away, nodes go on.
         let progress = seen.as_ref().ok().map_or((0, 0, false), progress);
         match (progress, seen) {
             ((_, nodes, true), _) => return Ok(nodes),
-            (_, Err(source)) if Instant::now() >= until => {
-                return Err(ApiError::Request { doing: format!("looking at the DaemonSet {daemonset}"), source }.into());
-            }
+            (_, Err(source)) if Instant::now() >= until => return Err(wrong(&looking, source).into()),
             ((done, all, false), _) if Instant::now() >= until => {
                 let daemonset = daemonset.to_owned();
                 return Err(WithdrawalError::Unfinished { done, all, waited: patience, daemonset });
@@ -105,6 +124,31 @@ mod tests {
         let mut daemonset = DaemonSet { status: Some(status), ..DaemonSet::default() };
         daemonset.metadata.generation = Some(2);
         daemonset
+    }
+
+    /// Whatever is silent: the first request, or one after it.
+    #[tokio::test(start_paused = true)]
+    async fn an_api_server_that_says_nothing_is_waited_for_no_longer_than_the_nodes() {
+        use axum::extract::Request;
+        use axum::response::{IntoResponse, Json};
+
+        for answers in [0, 1, 5] {
+            let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+            let answer = move |_: Request| {
+                let number = asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                async move {
+                    if number >= answers {
+                        std::future::pending::<()>().await;
+                    }
+                    Json(seen(2, 3, Some(3), 2)).into_response()
+                }
+            };
+            let client = Client::new(axum::Router::<()>::new().fallback(answer), "default");
+            let begun = Instant::now();
+            let error = withdraw(client, "gmsa", "plugin", Duration::from_secs(60)).await.unwrap_err();
+            assert_eq!(begun.elapsed(), Duration::from_secs(60));
+            assert!(matches!(error, WithdrawalError::Silent { .. }), "{error}");
+        }
     }
 
     #[test]
