@@ -1,8 +1,11 @@
 //! The provider's authority and what it has issued: both sides' certificates, published for the plugin, and renewed while it runs.
 //!
+//! What somebody has taken out of the node's folder is written again, or no plugin would find the provider.
+//!
 //! Whether something is due is asked of the clock every few seconds. A wait of twelve hours would not see a machine that sleeps, nor a clock
 //! that is set: one that began in 1970 makes an authority of 1970, and all of it anew when the time comes in.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +31,9 @@ pub(super) struct Credentials {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     published: Vec<Published>,
+    /// The port that plugins are to find, from the start to the end.
+    port: Mutex<Option<u16>>,
+    is_found: AtomicBool,
     pub(super) tls: Arc<ArcSwap<ServerConfig>>,
     held: Mutex<Held>,
 }
@@ -59,7 +65,8 @@ impl Credentials {
         let authority = authority(&config, clock.as_ref())?;
         let issued = issue(authority, &published, clock.as_ref(), &metrics)?;
         let tls = Arc::new(ArcSwap::new(issued.tls));
-        Ok(Self { config, clock, metrics, published, tls, held: Mutex::new(issued.held) })
+        let (port, is_found) = (Mutex::new(None), AtomicBool::new(true));
+        Ok(Self { config, clock, metrics, published, port, is_found, tls, held: Mutex::new(issued.held) })
     }
 
     /// New certificates for both sides, and a new authority when the present one is not valid.
@@ -76,6 +83,26 @@ impl Credentials {
         Ok(())
     }
 
+    fn keep_once(&self) {
+        if self.is_due() {
+            let renewed = self.renew();
+            self.metrics.renewed(renewed.is_ok());
+            if let Err(error) = renewed {
+                tracing::error!(%error, "the account provider's certificates could not be renewed; trying again");
+            }
+        }
+        match self.mend() {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::warn!("the plugins' files had been taken out of the node's folder; they are written again")
+            }
+            Err(error) => tracing::error!(
+                %error,
+                "the plugins' files have been taken out of the node's folder and cannot be written again; trying again"
+            ),
+        }
+    }
+
     /// Whether half of the certificates' time is over, or the clock is elsewhere altogether.
     fn is_due(&self) -> bool {
         let now = self.clock.now();
@@ -90,12 +117,38 @@ impl Credentials {
         all_valid(&held.certificates, self.clock.now())
     }
 
+    /// Whether they find what they need to.
+    pub(super) fn are_found(&self) -> bool {
+        self.is_found.load(Ordering::Relaxed)
+    }
+
     pub(super) fn write_port(&self, port: u16) -> Result<(), Error> {
+        let mut kept = self.port.lock().unwrap_or_else(PoisonError::into_inner);
+        *kept = Some(port);
         self.published.iter().try_for_each(|one| one.write_port(port))
     }
 
     pub(super) fn remove_port(&self, port: u16) -> Result<(), Error> {
+        let mut kept = self.port.lock().unwrap_or_else(PoisonError::into_inner);
+        *kept = None;
         self.published.iter().try_for_each(|one| one.remove_port(port))
+    }
+
+    /// Writes again what has been taken away. Whether something had.
+    fn mend(&self) -> Result<bool, Error> {
+        let kept = self.port.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(port) = *kept else { return Ok(false) };
+        if self.published.iter().all(Published::is_whole) {
+            self.is_found.store(true, Ordering::Relaxed);
+            return Ok(false);
+        }
+        self.is_found.store(false, Ordering::Relaxed);
+        self.published.iter().try_for_each(Published::make_anew)?;
+        // Their keys are kept nowhere else, so they are new ones.
+        self.renew()?;
+        self.published.iter().try_for_each(|one| one.write_missing_port(port))?;
+        self.is_found.store(true, Ordering::Relaxed);
+        Ok(true)
     }
 }
 
@@ -122,22 +175,16 @@ fn issue(authority: Authority, published: &[Published], clock: &dyn Clock, metri
     Ok(Issued { held: Held { authority, certificates }, tls })
 }
 
-/// Renews when it is due. When that fails there is half of the time to try, and it is tried again and again.
+/// Renews when it is due, and mends. When that fails there is half of the time to try, and it is tried again and again.
 pub(super) async fn keep(credentials: Arc<Credentials>, mut stopped: watch::Receiver<()>) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(ROUND) => {}
             _ = stopped.changed() => return,
         }
-        if !credentials.is_due() {
-            continue;
-        }
-        let renewing = Arc::clone(&credentials);
-        let renewed = tokio::task::spawn_blocking(move || renewing.renew()).await;
-        let renewed = renewed.map_err(Error::from).flatten();
-        credentials.metrics.renewed(renewed.is_ok());
-        if let Err(error) = renewed {
-            tracing::error!(%error, "the account provider's certificates could not be renewed; trying again");
+        let keeping = Arc::clone(&credentials);
+        if let Err(error) = tokio::task::spawn_blocking(move || keeping.keep_once()).await {
+            tracing::error!(%error, "looking after the account provider's certificates and files failed; trying again");
         }
     }
 }
@@ -209,5 +256,39 @@ mod tests {
         clock.set(FileTime::from_unix(1_800_000_000, 0));
         credentials.renew().unwrap();
         assert!(credentials.are_valid() && ca() == first);
+    }
+
+    #[test]
+    fn what_is_taken_out_of_the_nodes_folder_is_there_again_or_the_provider_says_that_it_is_not_found() {
+        let (dir, _, credentials) = site(false);
+        let host = dir.path().join("host");
+        let read = |name: &str| fs::read_to_string(host.join("gmsa").join(name)).unwrap();
+        credentials.write_port(4_711).unwrap();
+        assert!(!credentials.mend().unwrap(), "nothing is missing");
+        for gone in ["port.txt", "ssl/ca/ca.crt", "ssl/client/tls.key"] {
+            fs::remove_file(host.join("gmsa").join(gone)).unwrap();
+            assert!(credentials.mend().unwrap() && !credentials.mend().unwrap(), "{gone}");
+            assert_eq!(read("port.txt"), "4711");
+        }
+        fs::remove_dir_all(host.join("gmsa")).unwrap();
+        assert!(credentials.mend().unwrap() && credentials.are_found());
+        assert_eq!(read("port.txt"), "4711");
+        assert_eq!(read("ssl/ca/ca.crt"), credentials.held.lock().unwrap().authority.certificate_pem());
+
+        // As in a container, whose folder is unlinked.
+        fs::remove_dir_all(&host).unwrap();
+        fs::write(&host, "").unwrap();
+        credentials.mend().unwrap_err();
+        assert!(!credentials.are_found());
+        fs::remove_file(&host).unwrap();
+        assert!(credentials.mend().unwrap() && credentials.are_found());
+
+        // A successor's port stays, and who has been told to stop writes none.
+        fs::write(host.join("gmsa/port.txt"), "4712").unwrap();
+        assert!(!credentials.mend().unwrap());
+        assert_eq!(read("port.txt"), "4712");
+        credentials.remove_port(4_711).unwrap();
+        fs::remove_file(host.join("gmsa/port.txt")).unwrap();
+        assert!(!credentials.mend().unwrap() && !host.join("gmsa/port.txt").exists());
     }
 }

@@ -29,22 +29,32 @@ impl Probes {
             .route("/metrics", get(metrics));
         listener.serve(pages.with_state(self)).await
     }
+
+    /// Why no plugin can connect.
+    fn unreachable(&self) -> Option<&'static str> {
+        if !self.credentials.are_valid() {
+            return Some("the certificates are not valid now\n");
+        }
+        let is_found = self.credentials.are_found();
+        (!is_found).then_some("the plugins' files are not in the node's folder, and cannot be written there\n")
+    }
 }
 
-/// Alive: it can be connected to. A new start is a remedy for nothing else.
+/// Alive: it can be connected to. A new start is a remedy for nothing else; also when the folder that a container was given is not the node's
+/// any more.
 async fn healthz(State(probes): State<Probes>) -> impl IntoResponse {
-    match probes.credentials.are_valid() {
-        true => (StatusCode::OK, "ok\n"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "the certificates are not valid now\n"),
+    match probes.unreachable() {
+        None => (StatusCode::OK, "ok\n"),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, why),
     }
 }
 
 /// Ready: the next request gets a secret.
 async fn readyz(State(probes): State<Probes>) -> impl IntoResponse {
+    if let Some(why) = probes.unreachable() {
+        return (StatusCode::SERVICE_UNAVAILABLE, why.to_owned());
+    }
     match probes.secrets.standing().ready {
-        _ if !probes.credentials.are_valid() => {
-            (StatusCode::SERVICE_UNAVAILABLE, "the certificates are not valid now\n".to_owned())
-        }
         Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
     }

@@ -7,6 +7,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use credspec::{Namespace, SecretName};
 use pki::file::{self, Readers};
@@ -18,10 +19,21 @@ use crate::Error;
 const CLAIM: &str = ".provider";
 
 pub(super) struct Published {
+    host_dir: PathBuf,
+    namespace: Namespace,
+    secret: Option<SecretName>,
     folder: PathBuf,
     legacy: bool,
+    claim: Mutex<Claim>,
+}
+
+/// Whether this is the provider of a namespace that several releases share.
+#[derive(Default)]
+struct Claim {
+    /// The release's own Secret, if it is one of those.
+    of: Option<SecretName>,
     /// While it is open, this release is the namespace's provider.
-    claim: Option<File>,
+    file: Option<File>,
 }
 
 impl Published {
@@ -31,25 +43,79 @@ impl Published {
         secret: Option<&SecretName>,
         legacy: bool,
     ) -> Result<Self, Error> {
-        if !host_dir.is_dir() {
-            file::folder(host_dir, Readers::Everyone)?;
-        }
         let mut folder = host_dir.join(namespace.as_str());
         if let Some(secret) = secret {
-            for part in [&folder, &folder.join("releases")] {
-                shared_folder(part)?;
-            }
             folder = folder.join("releases").join(secret.as_str());
         }
-        for part in ["", "ssl", "ssl/ca", "ssl/server", "ssl/client"] {
-            file::folder(&folder.join(part), Readers::Plugins)?;
+        let published = Self {
+            host_dir: host_dir.to_owned(),
+            namespace: namespace.clone(),
+            secret: secret.cloned(),
+            folder,
+            legacy,
+            claim: Mutex::default(),
+        };
+        published.make_folders()?;
+        Ok(published)
+    }
+
+    fn make_folders(&self) -> Result<(), Error> {
+        if !self.host_dir.is_dir() {
+            file::folder(&self.host_dir, Readers::Everyone)?;
         }
-        Ok(Self { folder, legacy, claim: None })
+        if self.secret.is_some() {
+            let shared = self.host_dir.join(self.namespace.as_str());
+            for part in [&shared, &shared.join("releases")] {
+                shared_folder(part)?;
+            }
+        }
+        for part in ["", "ssl", "ssl/ca", "ssl/server", "ssl/client"] {
+            file::folder(&self.folder.join(part), Readers::Plugins)?;
+        }
+        Ok(())
+    }
+
+    /// Whether everything is there that a plugin needs. What is in it is not looked at: it may be a successor's already.
+    pub(super) fn is_whole(&self) -> bool {
+        let parts = [("ca", "ca.crt"), ("client", "tls.crt"), ("client", "tls.key")];
+        self.port_file().is_file() && parts.iter().all(|(part, name)| self.ssl(part, name).is_file())
+    }
+
+    /// The folders again, after somebody has taken them away, and the sign whose they are.
+    pub(super) fn make_anew(&self) -> Result<(), Error> {
+        self.make_folders()?;
+        let mut claim = self.claim.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(secret) = claim.of.clone()
+            && !self.folder.join(CLAIM).is_file()
+        {
+            claim.file = self.lock(&secret)?.or(claim.file.take());
+        }
+        Ok(())
     }
 
     /// As the namespace's, for a provider of one Secret; nothing when another release is that already. Today's plugin finds one only, and two
     /// would take each other's port away.
-    pub(super) fn claim(mut self, secret: &SecretName) -> Result<Option<Self>, Error> {
+    pub(super) fn claim(self, secret: &SecretName) -> Result<Option<Self>, Error> {
+        let file = self.lock(secret)?;
+        if file.is_none() {
+            let path = self.folder.join(CLAIM);
+            let other = file::read(&path).map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default();
+            // Its own predecessor is about to end.
+            if other != secret.as_str() {
+                tracing::error!(
+                    other,
+                    folder = %self.folder.display(),
+                    "another release is this namespace's provider (--for-namespace) already, so today's plugin finds that one and not this"
+                );
+                return Ok(None);
+            }
+        }
+        *self.claim.lock().unwrap_or_else(PoisonError::into_inner) = Claim { of: Some(secret.clone()), file };
+        Ok(Some(self))
+    }
+
+    /// Nothing when somebody else has it.
+    fn lock(&self, secret: &SecretName) -> Result<Option<File>, Error> {
         let path = self.folder.join(CLAIM);
         let failed = |source| pki::Error::Write { path: path.clone(), source };
         let mut file =
@@ -57,23 +123,9 @@ impl Published {
         match file.try_lock() {
             Ok(()) => {
                 file.set_len(0).and_then(|()| file.write_all(secret.as_str().as_bytes())).map_err(failed)?;
-                self.claim = Some(file);
-                Ok(Some(self))
+                Ok(Some(file))
             }
-            Err(TryLockError::WouldBlock) => {
-                let other =
-                    file::read(&path).map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default();
-                // Its own predecessor, which is about to end.
-                if other == secret.as_str() {
-                    return Ok(Some(self));
-                }
-                tracing::error!(
-                    other,
-                    folder = %self.folder.display(),
-                    "another release is this namespace's provider (--for-namespace) already, so today's plugin finds that one and not this"
-                );
-                Ok(None)
-            }
+            Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(source)) => Err(failed(source).into()),
         }
     }
@@ -118,6 +170,11 @@ impl Published {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Unless there is one: a successor's, perhaps.
+    pub(super) fn write_missing_port(&self, port: u16) -> Result<(), Error> {
+        if self.port_file().is_file() { Ok(()) } else { self.write_port(port) }
     }
 
     pub(super) fn write_port(&self, port: u16) -> Result<(), Error> {
