@@ -124,6 +124,11 @@ proptest! {
     fn in_whatever_order_things_happen_the_password_is_never_lost(events in prop::collection::vec(happens(), 0..160)) {
         tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(run(&events));
     }
+}
+
+proptest! {
+    // Each has a long end, until all of them have had their turn.
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     /// Whoever else writes the Secret while a password is being changed, and when.
     #[test]
