@@ -69,8 +69,9 @@ impl AccountProvider {
     pub fn start_rotating(domain: &Domain, kubeconfig: &Path, node: &str, place: &str) -> Self {
         let kubeconfig = kubeconfig.display().to_string();
         let source = ["--kubernetes-secret", SECRET, "--kubeconfig", &kubeconfig, "--probes", "127.0.0.1:0"];
-        let rotation = ["--rotate-after", "2592000", "--node", node, "--domain", place, "--audit-log", "-"];
-        Self::serve(domain, &[&source[..], &rotation].concat())
+        let rotation = ["--rotate-after", "2592000", "--rotate-grace", "2", "--node", node, "--domain", place];
+        let audit = ["--audit-log", "-"];
+        Self::serve(domain, &[&source[..], &rotation, &audit].concat())
     }
 
     /// As [`start`](Self::start), but the Windows program, on that computer; the domain's `host` folder is its own.

@@ -35,6 +35,8 @@ pub enum Mood {
 struct State {
     mood: Mood,
     requests: usize,
+    /// How many of them had come when the mood began.
+    before: usize,
     writes: usize,
     held: usize,
     open: Vec<TcpStream>,
@@ -59,7 +61,8 @@ impl Front {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let port = listener.local_addr().expect("it has an address").port();
         let (open, lost) = (vec![], vec![]);
-        let state = State { mood: Mood::Passes, requests: 0, writes: 0, held: 0, open, losses: 0, lost, late: None };
+        let state =
+            State { mood: Mood::Passes, requests: 0, before: 0, writes: 0, held: 0, open, losses: 0, lost, late: None };
         let state: Shared = Arc::new((Mutex::new(state), Condvar::new()));
         let mut roots = RootCertStore::empty();
         let authority = CertificateDer::from_pem_file(cluster.ca()).expect("the cluster's authority can be read");
@@ -99,6 +102,7 @@ impl Front {
     pub fn becomes(&self, mood: Mood) {
         let mut state = self.state();
         (state.mood, state.writes, state.held) = (mood, 0, 0);
+        state.before = state.requests;
         let open = std::mem::take(&mut state.open);
         if mood == Mood::Lost {
             state.losses += 1;
@@ -119,11 +123,10 @@ impl Front {
         self.state().requests
     }
 
-    /// Waits until that many more have come.
+    /// Waits until that many have come since it became what it is.
     #[track_caller]
-    pub fn await_requests(&self, more: usize) {
-        let wanted = self.state().requests + more;
-        self.wait(|state| state.requests >= wanted, "no request comes");
+    pub fn await_requests(&self, many: usize) {
+        self.wait(|state| state.requests >= state.before + many, "no request comes");
     }
 
     /// Waits until a request is held.

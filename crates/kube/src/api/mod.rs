@@ -68,6 +68,13 @@ impl ApiError {
         let Self::Request { source: kube::Error::Api(status), .. } = self else { return None };
         retry_after(status)
     }
+
+    /// Whether the API server does not want this request, however often it is made.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        let Self::Request { source: kube::Error::Api(status), .. } = self else { return false };
+        (400..500).contains(&status.code) && status.code != 429
+    }
 }
 
 pub(crate) fn retry_after(status: &Status) -> Option<Duration> {
@@ -108,6 +115,15 @@ fn bounded(mut config: Config, repeats: bool) -> Result<Client, ApiError> {
     config.reset_reader_on_write = true;
     let client = ClientBuilder::try_from(config).map_err(ApiError::Client)?;
     Ok(client.with_layer(&MapFutureLayer::new(in_time)).build())
+}
+
+/// Of a test's own API server, with the same limit to the heads of its answers.
+#[cfg(test)]
+pub(crate) fn of(pages: axum::Router) -> Client {
+    Client::new(
+        tower::Layer::layer(&MapFutureLayer::new(in_time), tower::util::MapErr::new(pages, BoxError::from)),
+        "default",
+    )
 }
 
 async fn in_time<A>(answer: impl Future<Output = Result<A, BoxError>>) -> Result<A, BoxError> {

@@ -145,7 +145,8 @@ impl Controller {
         }
     }
 
-    /// Looks at everything, and writes what is not as it should be. After a step that fails it is the API server's turn to recover.
+    /// Looks at everything, and writes what is not as it should be. After a step that fails it is the API server's turn to recover, unless it
+    /// refuses that one step: it would do so each time, and the others are still to be done.
     async fn round(&self) -> Result<(), ApiError> {
         let world = self.seen.world();
         let now = super::time(self.clock.now());
@@ -160,8 +161,11 @@ impl Controller {
             match performed {
                 Ok(what) => self.metrics.wrote(what),
                 Err(error) => {
+                    let goes_on = error.is_refusal();
                     result = Err(error);
-                    break;
+                    if !goes_on {
+                        break;
+                    }
                 }
             }
         }

@@ -40,6 +40,10 @@ pub struct ProviderRun {
     /// unfinished another finishes. At once when the Secret has the annotation gmsa.pando.dev/rotate-password.
     #[arg(long, value_name = "SECONDS", requires = "kubernetes_secret", value_parser = clap::value_parser!(u64).range(3_600..))]
     pub rotate_after: Option<u64>,
+    /// With --rotate-after: for how long the next password is in the Secret before the directory hears of it, so that whoever reads the
+    /// Secret knows both by then. 25 if not given, which is enough for one whose watch hears nothing.
+    #[arg(long, value_name = "SECONDS", requires = "rotate_after", value_parser = clap::value_parser!(u64).range(1..=30))]
+    pub rotate_grace: Option<u64>,
     /// With --kubernetes-secret: where the account's domain is, NAME or with its servers NAME,kdc=ADDRESS,ldap=ADDRESS,dc-host=NAME. It is
     /// asked which password is in force while there are two. If not given, DNS is asked for the Secret's domainName.
     #[arg(long, value_name = "DOMAIN", requires = "kubernetes_secret")]

@@ -65,7 +65,7 @@ async fn watched(
         secret: name,
         every: Duration::from_secs(seconds),
         holder: holder(args.node.as_deref()),
-        grace: RotationConfig::GRACE,
+        grace: args.rotate_grace.map_or(RotationConfig::GRACE, Duration::from_secs),
     };
     let rotation =
         Rotation::new(rotation, client, directory, Arc::clone(audit), Arc::new(SystemClock), Arc::new(SystemRandom));

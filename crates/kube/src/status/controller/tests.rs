@@ -36,7 +36,10 @@ struct State {
     writes: Mood,
     asked: Vec<Instant>,
     lists: usize,
+    read: usize,
     made: Vec<String>,
+    /// A status that may not be written.
+    forbidden: Option<&'static str>,
     /// Of the spec, for who asks now. Who lists and watches has heard of the first.
     generation: i64,
     /// The status, as others have left it.
@@ -46,7 +49,17 @@ struct State {
 impl Api {
     fn new(reads: Mood, writes: Mood) -> Self {
         let (asked, made) = (vec![], vec![]);
-        Self(Arc::new(Mutex::new(State { reads, writes, asked, lists: 0, made, generation: 1, stored: None })))
+        Self(Arc::new(Mutex::new(State {
+            reads,
+            writes,
+            asked,
+            lists: 0,
+            read: 0,
+            made,
+            forbidden: None,
+            generation: 1,
+            stored: None,
+        })))
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
@@ -58,6 +71,8 @@ impl Api {
         let mood = self.with(|state| if is_write { state.writes } else { state.reads });
         if is_write {
             self.with(|state| state.asked.push(Instant::now()));
+        } else {
+            self.with(|state| state.read += 1);
         }
         match mood {
             Mood::Silent => return pending().await,
@@ -69,7 +84,11 @@ impl Api {
         if is_write {
             let bytes = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
             let object: Value = serde_json::from_slice(&bytes).unwrap();
-            self.with(|state| state.made.push(object["metadata"]["name"].as_str().unwrap().to_owned()));
+            let name = object["metadata"]["name"].as_str().unwrap().to_owned();
+            if self.with(|state| state.forbidden) == Some(&*name) {
+                return says(403, 0);
+            }
+            self.with(|state| state.made.push(name));
             return Json(object).into_response();
         }
         if query.contains("watch=") {
@@ -77,13 +96,17 @@ impl Api {
             return Body::from_stream(nothing).into_response();
         }
         let generation = self.with(|state| state.generation);
-        let spec = |generation: i64| json!({ "metadata": { "name": "webapp01", "uid": "u1", "generation": generation }, "credspec": {} });
-        if path.ends_with("/gmsacredentialspecs/webapp01") {
-            return Json(spec(generation)).into_response();
+        let spec = |name: &str, uid: &str, generation: i64| json!({ "metadata": { "name": name, "uid": uid, "generation": generation }, "credspec": {} });
+        let two = [("webapp01", "u1"), ("webapp02", "u3")];
+        if let Some((name, uid)) = two.iter().find(|(name, _)| path.ends_with(&format!("/gmsacredentialspecs/{name}")))
+        {
+            return Json(spec(name, uid, generation)).into_response();
         }
+        let is_forbidden = self.with(|state| state.forbidden.is_some());
         self.with(|state| state.lists += 1);
         let items = match path.rsplit('/').next() {
-            Some("gmsacredentialspecs") => vec![spec(1)],
+            Some("gmsacredentialspecs") if is_forbidden => two.iter().map(|(name, uid)| spec(name, uid, 1)).collect(),
+            Some("gmsacredentialspecs") => vec![spec("webapp01", "u1", 1)],
             Some("gmsastatuses") => self.with(|state| state.stored.clone().into_iter().collect()),
             _ => vec![],
         };
@@ -198,4 +221,28 @@ async fn who_hears_late_overwrites_no_conclusion_from_more() {
     api.with(|state| state.generation = 3);
     let _running = controller(&api).await;
     until(|| api.with(|state| state.made == ["webapp01"])).await;
+}
+
+/// Five watches, each of which waits for as long as it is told, a minute at most, or for some seconds when it is told nothing.
+#[tokio::test(start_paused = true)]
+async fn lists_that_fail_are_not_asked_for_again_and_again() {
+    for (mood, most) in
+        [(Mood::Says(429, 30), 5 * 11), (Mood::Says(500, 0), 5 * 70), (Mood::Says(429, u32::MAX), 5 * 6)]
+    {
+        let api = Api::new(mood, Mood::Well);
+        let _running = controller(&api).await;
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        let read = api.with(|state| state.read);
+        assert!((5..=most).contains(&read), "{mood:?}: {read} in five minutes");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_status_that_may_not_be_written_keeps_no_other_from_it() {
+    for (forbidden, other) in [("webapp01", "webapp02"), ("webapp02", "webapp01")] {
+        let api = Api::new(Mood::Well, Mood::Well);
+        api.with(|state| state.forbidden = Some(forbidden));
+        let _running = controller(&api).await;
+        until(|| api.with(|state| state.made.contains(&other.to_owned()))).await;
+    }
 }

@@ -226,7 +226,7 @@ fn watching() -> (ClusterLookups, Arc<Source>) {
     let answers = Arc::clone(&source);
     let pages = Router::<()>::new().fallback(move |uri| Arc::clone(&answers).answer(uri));
     let clock = Arc::new(ManualClock::new(FileTime::from_unix(1_800_000_000, 0)));
-    (ClusterLookups::start(Client::new(pages, "default"), clock, None), source)
+    (ClusterLookups::start(api::of(pages), clock, None), source)
 }
 
 async fn version(lookups: &ClusterLookups) -> String {
@@ -261,4 +261,15 @@ async fn while_the_watch_is_broken_specs_are_what_the_api_server_says_now() {
     let before = source.gets.load(Ordering::SeqCst);
     assert_eq!(version(&lookups).await, "19");
     assert_eq!(source.gets.load(Ordering::SeqCst), before, "it is at hand again");
+}
+
+/// Watches here are asked for and never answered, as one is that begins again when the machine behind it has gone.
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_is_not_answered_is_not_believed_for_longer_than_half_a_minute() {
+    let (lookups, source) = watching();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(version(&lookups).await, "1");
+    source.version.store(2, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(version(&lookups).await, "2");
 }
