@@ -37,6 +37,18 @@ fn rendered(cluster: &Cluster, name: &str, sets: &[&str]) -> Finished {
     sets.iter().fold(tool, |tool, set| tool.args(["--set", set])).run()
 }
 
+/// With what it does not render without.
+fn every_chart() -> [(&'static str, &'static str); 6] {
+    [
+        (CHARTS[0], "nameOverride=x"),
+        (CHARTS[1], "nameOverride=x"),
+        (CHARTS[2], "nameOverride=x"),
+        (GUARD, "domains={contoso.com}"),
+        ("pando-directory", "domain.dnsName=contoso.com,administrator.secretName=admin"),
+        ("rancher-ccg-dll-installer", "nameOverride=x"),
+    ]
+}
+
 /// It does not guess whose identities it may fetch.
 #[test]
 fn the_guards_chart_wants_a_domain_and_renders_with_every_switch() {
@@ -122,7 +134,15 @@ fn a_release_sees_its_own_folder_on_the_node_and_no_other_release() {
     // Which would have the others' as well, were they not covered.
     let covered = rendered(cluster, name, &["linux.enabled=true,forNamespace=true"]);
     covered.says("{name: others, mountPath: /var/lib/rancher/gmsa/gmsa/releases}").says("emptyDir: {medium: Memory");
-    assert_eq!(folders(&["auditLog=/var/log/pando/audit.log"]), [own, "/var/log/pando"]);
+    let audit = "/var/log/pando/account-provider/gmsa/release";
+    assert_eq!(folders(&["auditLog=file"]), [own, audit]);
+    rendered(cluster, name, &["auditLog=file"]).says(&format!("--audit-log={audit}/audit.json"));
+    // Its pod is root, and may write all of what it is given.
+    for others in ["/x.json", "/var/log/pando.json", "/etc/pando/audit.json", "/var/log/pando/../x/y.json"] {
+        let finished = rendered(cluster, name, &["linux.enabled=true", &format!("auditLog={others}")]);
+        assert_ne!(finished.code, Some(0), "{others}");
+        finished.says("auditLog");
+    }
 
     let install = |release: &str| {
         let tool =
@@ -139,16 +159,59 @@ fn a_release_sees_its_own_folder_on_the_node_and_no_other_release() {
 #[test]
 fn every_chart_takes_images_from_the_registry_that_is_named_in_either_way() {
     let cluster = Cluster::shared();
-    for name in [CHARTS[0], CHARTS[1], CHARTS[2], GUARD, "pando-directory"] {
-        let needed = match name {
-            GUARD => "domains={contoso.com}",
-            "pando-directory" => "domain.dnsName=contoso.com,administrator.secretName=admin",
-            _ => "nameOverride=x",
-        };
+    for (name, needed) in every_chart() {
         for key in ["global.systemDefaultRegistry", "global.cattle.systemDefaultRegistry"] {
             rendered(cluster, name, &[needed, &format!("{key}=registry.example")]).says("registry.example/pando:");
         }
         rendered(cluster, name, &[needed]).never_says("registry.example");
+    }
+}
+
+/// The book names lines of the log, and those are to be there.
+#[test]
+fn every_pod_logs_what_the_book_says_and_as_much_as_its_owner_wants() {
+    let cluster = Cluster::shared();
+    for (name, needed) in every_chart().into_iter().filter(|(name, _)| *name != "rancher-ccg-dll-installer") {
+        rendered(cluster, name, &[needed]).says("- \"--log=info\"");
+        rendered(cluster, name, &[needed, "log=info\\,pando_kube=debug"]).says("- \"--log=info,pando_kube=debug\"");
+        rendered(cluster, name, &[needed, "log=a b"]).says("log");
+    }
+    let examiner = "examiner.enabled=true,domain.dnsName=contoso.com,windows.enabled=false";
+    rendered(cluster, CHARTS[1], &[examiner]).says("- \"--log=info\"");
+}
+
+/// What belongs to no namespace is of one release.
+#[test]
+fn releases_whose_names_meet_in_no_namespace_do_not_meet_in_the_cluster() {
+    let cluster = Cluster::shared();
+    let switches = [
+        (CHARTS[0], "viewerRole=true"),
+        (CHARTS[1], "examiner.enabled=true,domain.dnsName=contoso.com"),
+        (CHARTS[2], "viewerRole=true"),
+        (GUARD, "domains={contoso.com}"),
+    ];
+    let kinds = [
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "MutatingWebhookConfiguration",
+        "ValidatingWebhookConfiguration",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+    ];
+    for (name, switch) in switches {
+        let names = |release: &str, namespace: &str| -> Vec<String> {
+            let tool = helm(cluster, &["template", release], name).args(["--namespace", namespace]);
+            let text = tool.args(["--kube-version", "1.35", "--set", switch]).ok().stdout;
+            let all = cluster.documents(&text, &kinds);
+            all.iter().map(|one| format!("{} {}", one["kind"], one["metadata"]["name"])).collect()
+        };
+        let all =
+            [names("b-x", "a"), names("x", "a-b"), names("x", "a"), names("x-running", "a"), names("x-viewer", "a")]
+                .concat();
+        let mut once = all.clone();
+        once.sort();
+        once.dedup();
+        assert!(!all.is_empty() && once.len() == all.len(), "{all:?}");
     }
 }
 

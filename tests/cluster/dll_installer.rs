@@ -39,6 +39,9 @@ fn it_is_clean_and_renders_with_every_switch() {
         ("nodeSelector.a=b", "a: b"),
         ("priorityClassName=system-node-critical", "priorityClassName: system-node-critical"),
         ("global.cattle.systemDefaultRegistry=registry.example", "registry.example/pando:"),
+        ("global.systemDefaultRegistry=registry.example", "registry.example/pando:"),
+        ("uninstall.networkPolicy.apiServer.ports={16443}", "- {port: 16443, protocol: TCP}"),
+        ("uninstall.networkPolicy.apiServer.to[0].ipBlock.cidr=10.0.0.10/32", "cidr: 10.0.0.10/32"),
         ("global.imagePullSecrets[0].name=mine", "name: mine"),
     ] {
         let finished = rendered(cluster, switch);
@@ -52,6 +55,8 @@ fn it_is_clean_and_renders_with_every_switch() {
         ("dir=/opt", "dir"),
         ("securityContext.windowsOptions.hostProcess=false", "hostProcess"),
         ("typo=1", "typo"),
+        ("global.systemDefaultRegistry=1", "global"),
+        ("uninstall.networkPolicy.apiServer.to[0].cidr=10.0.0.10/32", "networkPolicy"),
     ] {
         let finished = rendered(cluster, wrong);
         assert_ne!(finished.code, Some(0), "{wrong}");
@@ -141,6 +146,22 @@ fn plugins_are_withdrawn_before_the_release_is_deleted() {
         std::thread::sleep(Duration::from_millis(50));
     }
     withdraw("0").fails(1).says("not found");
+}
+
+/// Who has that account's token may have every Windows node do as it says.
+#[test]
+fn nothing_that_gives_a_right_outlives_the_job_even_when_it_fails() {
+    let cluster = Cluster::start();
+    cluster.namespace(NAMESPACE);
+    helm(&cluster, &["install", RELEASE, "--namespace", NAMESPACE]).ok();
+    // Nobody runs the job here.
+    cluster.helm().args(["uninstall", RELEASE, "--namespace", NAMESPACE, "--timeout", "2s"]).fails(1);
+    let kinds = "serviceaccount,role,rolebinding,networkpolicy,job";
+    let left = cluster.kubectl().args(["-n", NAMESPACE, "get", kinds, "-o", "name"]).ok().stdout;
+    let left: Vec<_> = left.lines().filter(|name| name.contains("withdraw")).collect();
+    assert_eq!(left, ["job.batch/gmsa-plugin-withdraw"]);
+    let policy = hooks(&cluster, &["NetworkPolicy"]);
+    assert!(!policy.contains("port: 53"), "it looks up no names: {policy}");
 }
 
 /// Its pods need the host; the job does not.

@@ -2,9 +2,9 @@
 {{- default .Release.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* Cluster roles belong to no namespace: two releases must not meet there. */}}
+{{/* Cluster roles belong to no namespace: two releases must not meet there. A namespace has no dot in its name. */}}
 {{- define "controller.clusterName" -}}
-{{- printf "%s-%s" .Release.Namespace (include "controller.name" .) -}}
+{{- printf "%s.%s" .Release.Namespace (include "controller.name" .) -}}
 {{- end -}}
 
 {{- define "controller.labels" -}}

@@ -2,9 +2,10 @@
 {{- default .Release.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* Webhook configurations, policies and cluster roles belong to no namespace: two releases must not meet there. */}}
+{{/* Webhook configurations, policies and cluster roles belong to no namespace: two releases must not meet there. A namespace has no dot
+     in its name. */}}
 {{- define "webhook.clusterName" -}}
-{{- printf "%s-%s" .Release.Namespace (include "webhook.name" .) -}}
+{{- printf "%s.%s" .Release.Namespace (include "webhook.name" .) -}}
 {{- end -}}
 
 {{- define "webhook.labels" -}}

@@ -2,6 +2,11 @@
 {{- default .Release.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
 
+{{/* Cluster roles belong to no namespace: two releases must not meet there. A namespace has no dot in its name. */}}
+{{- define "guard.clusterName" -}}
+{{- printf "%s.%s" .Release.Namespace (include "guard.name" .) -}}
+{{- end -}}
+
 {{- define "guard.labels" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}

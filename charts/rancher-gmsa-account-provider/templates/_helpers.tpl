@@ -38,6 +38,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- printf "%s/%s/releases/%s" .Values.hostDir .Release.Namespace (include "provider.secret" .) -}}
 {{- end -}}
 
+{{/* Where on a node its audit is: in a folder of its own, for its pod may write all of that. */}}
+{{- define "provider.auditDir" -}}
+{{- printf "/var/log/pando/account-provider/%s/%s" .Release.Namespace .Release.Name -}}
+{{- end -}}
+
 {{- define "provider.state" -}}
 {{- printf "%s/%s/%s" .Values.legacy.stateDir .Release.Namespace .Release.Name -}}
 {{- end -}}

@@ -239,7 +239,7 @@ fn pods_without_an_identity_never_reach_the_webhook() {
 
     // And when somebody takes the webhook away, the policy is still there.
     for kind in ["mutatingwebhookconfiguration", "validatingwebhookconfiguration"] {
-        cluster.kubectl().args(["delete", kind, "gmsa-webhook-gmsa-webhook"]).ok();
+        cluster.kubectl().args(["delete", kind, "gmsa-webhook.gmsa-webhook"]).ok();
     }
     cluster.service_account("shop", "app");
     // The API server enforces a policy from the moment it has heard of it, which on a busy machine is later than its answer.

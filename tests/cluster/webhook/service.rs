@@ -157,7 +157,7 @@ fn the_webhook_may_do_what_it_must_and_nothing_else() {
         vec!["get", "pods", "-n", "shop"],
         vec!["get", "events.events.k8s.io", "-n", "shop"],
         vec!["patch", "mutatingwebhookconfiguration/other"],
-        vec!["delete", "mutatingwebhookconfiguration/gmsa-webhook-gmsa-webhook"],
+        vec!["delete", "mutatingwebhookconfiguration/gmsa-webhook.gmsa-webhook"],
         vec!["create", "pods", "-n", "shop"],
     ] {
         assert!(!may(&denied), "{denied:?}");
