@@ -1,5 +1,6 @@
 //! The webhook as a program: what it answers, what it may do, its memory, its replicas and their certificate, and its end.
 
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use dtyp::{Clock, ManualClock, SystemClock};
@@ -87,6 +88,21 @@ fn no_body_makes_it_need_more_memory_than_its_pod_has() {
     });
     let peak = webhook.peak_memory();
     assert!(peak < before.max(48 << 10) + (48 << 10), "{before} KiB before, {peak} KiB at most");
+}
+
+/// More than it takes, from the very address that reviews come from here.
+#[test]
+fn connections_that_say_nothing_keep_no_review_out() {
+    let cluster = shop().cluster;
+    let webhook = WebhookService::replica(cluster, &[]);
+    let authority = webhook.authority(cluster);
+    let address = webhook.ready["https"].as_str().expect("it says where");
+    let silent: Vec<_> = (0..700).map(|_| TcpStream::connect(address).expect("its port is open")).collect();
+    for _ in 0..10 {
+        let (code, answer) = webhook.post(&authority, "/validate", "application/json", "{}");
+        assert_eq!((code.as_str(), &answer["response"]["status"]["code"]), ("200", &json!(400)));
+    }
+    drop(silent);
 }
 
 /// Nobody reads the answer that a controller gets; people look at Events.
