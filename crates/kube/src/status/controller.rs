@@ -101,7 +101,8 @@ impl Controller {
             None => None,
         };
         let changed = Arc::new(Notify::new());
-        let mut watches = Watches { tasks: JoinSet::new(), changed: Arc::clone(&changed) };
+        let mut watches =
+            Watches { tasks: JoinSet::new(), changed: Arc::clone(&changed), metrics: Arc::clone(&metrics) };
         let seen = watches.all(&client, config.installer.as_ref());
         let (installer, watches) = (config.installer, watches.tasks);
         Ok(Self { client, clock, metrics, probes, installer, seen, changed, watches })

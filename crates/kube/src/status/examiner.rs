@@ -33,6 +33,8 @@ use crate::api::{self, ApiError, Client};
 use crate::watching::follow;
 use crate::{ClusterSecret, DomainDirectory, SecretError, SecretSource};
 
+/// What is watched, by its name.
+const SPECS: &str = "credential specs";
 /// As many specs of one account are looked at.
 const MOST: usize = 256;
 /// Between two rounds, whatever happens.
@@ -95,8 +97,9 @@ impl Examiner {
         let own = Own { secret: Arc::clone(&secret), namespace: namespace.clone(), name: config.secret.clone() };
         let guard = Guard::new(Plugins::new().with(own)).with_options(config.options.clone());
         let (mut writer, changed) = (Writer::new(api::resource()), Arc::new(Notify::new()));
-        let (specs, tell) = (writer.as_reader(), Arc::clone(&changed));
-        let watched = follow("credential specs", api::credspecs(client.clone()), Config::default(), move |event| {
+        let (specs, tell, told) = (writer.as_reader(), Arc::clone(&changed), Arc::clone(&metrics));
+        let watched = follow(SPECS, api::credspecs(client.clone()), Config::default(), move |event| {
+            told.heard(SPECS, event.as_ref());
             if let Some(event) = event {
                 writer.apply_watcher_event(&event);
                 tell.notify_one();

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use kube::runtime::watcher::Event;
 use prometheus_client::encoding::{EncodeLabelSet, text::encode};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -13,6 +14,11 @@ struct Written {
     what: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Watched {
+    what: &'static str,
+}
+
 /// The figures, and whether it is ready.
 pub(super) struct Metrics {
     registry: Registry,
@@ -20,6 +26,7 @@ pub(super) struct Metrics {
     writes: Family<Written, Counter>,
     failing: Gauge,
     looked_at: Gauge,
+    broken: Family<Watched, Gauge>,
     ready: AtomicBool,
 }
 
@@ -28,12 +35,24 @@ impl Metrics {
     pub(super) fn new(prefix: &'static str) -> Self {
         let mut registry = Registry::with_prefix(prefix);
         let (rounds, writes) = (Counter::default(), Family::default());
-        let (failing, looked_at) = (Gauge::default(), Gauge::default());
+        let (failing, looked_at, broken) = (Gauge::default(), Gauge::default(), Family::default());
         registry.register("rounds", "Rounds in which everything was looked at", rounds.clone());
         registry.register("writes", "Objects written, by kind of write", writes.clone());
         registry.register("failing", "Rounds in a row that failed", failing.clone());
         registry.register("specs", "Credential specs looked at in the last round", looked_at.clone());
-        Self { registry, rounds, writes, failing, looked_at, ready: AtomicBool::new(false) }
+        registry.register(
+            "watch_broken",
+            "Whether what is watched is not heard of, since a list or a watch failed",
+            broken.clone(),
+        );
+        Self { registry, rounds, writes, failing, looked_at, broken, ready: AtomicBool::new(false) }
+    }
+
+    /// What a watch has told. The beginning of a list is no word of the API server's.
+    pub(super) fn heard<K>(&self, what: &'static str, event: Option<&Event<K>>) {
+        if !matches!(event, Some(Event::Init | Event::InitApply(_))) {
+            self.broken.get_or_create(&Watched { what }).set(i64::from(event.is_none()));
+        }
     }
 
     pub(super) fn round(&self, specs: usize, held: bool) {

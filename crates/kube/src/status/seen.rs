@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 
 use super::conclude::{Count, Nodes, Spec, Status};
 use super::controller::Installer;
+use super::metrics::Metrics;
 use super::plan::{Stored, World};
 use super::report::Report;
 use crate::api::{self, Client};
@@ -38,6 +39,7 @@ pub(super) struct Seen {
 pub(super) struct Watches {
     pub(super) tasks: JoinSet<()>,
     pub(super) changed: Arc<Notify>,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl Watches {
@@ -67,8 +69,9 @@ impl Watches {
         K: kube::Resource + Lookup + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
         <K as Lookup>::DynamicType: Eq + std::hash::Hash + Clone + Send + Sync,
     {
-        let (store, changed) = (writer.as_reader(), Arc::clone(&self.changed));
+        let (store, changed, metrics) = (writer.as_reader(), Arc::clone(&self.changed), Arc::clone(&self.metrics));
         self.tasks.spawn(follow(what, api, only, move |event: Option<Event<K>>| {
+            metrics.heard(what, event.as_ref());
             if let Some(event) = event {
                 writer.apply_watcher_event(&event);
                 changed.notify_one();

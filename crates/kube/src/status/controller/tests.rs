@@ -125,17 +125,19 @@ fn says(code: u16, seconds: u32) -> Response {
 }
 
 async fn controller(api: &Api) -> JoinSet<ControllerError> {
+    let mut running = JoinSet::new();
+    running.spawn(watching(api).await.run());
+    running
+}
+
+async fn watching(api: &Api) -> Controller {
     let (clock, answering) = (Arc::new(ManualClock::new(FileTime::from_unix(1_800_000_000, 0))), api.clone());
     let answer = move |request: Request| {
         let api = answering.clone();
         async move { api.answer(request).await }
     };
     let client = Client::new(Router::<()>::new().fallback(answer), "default");
-    let config = ControllerConfig { installer: None, probes: None };
-    let controller = Controller::start(config, client, clock).await.unwrap();
-    let mut running = JoinSet::new();
-    running.spawn(controller.run());
-    running
+    Controller::start(ControllerConfig { installer: None, probes: None }, client, clock).await.unwrap()
 }
 
 /// Time passes by itself: nothing else is to be done.
@@ -244,5 +246,21 @@ async fn one_status_that_may_not_be_written_keeps_no_other_from_it() {
         api.with(|state| state.forbidden = Some(forbidden));
         let _running = controller(&api).await;
         until(|| api.with(|state| state.made.contains(&other.to_owned()))).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_hears_nothing_is_seen_from_outside() {
+    let api = Api::new(Mood::Says(500, 0), Mood::Well);
+    let controller = watching(&api).await;
+    let metrics = Arc::clone(&controller.metrics);
+    let shows = |what: &str, broken: u8| {
+        metrics.text().contains(&format!("pando_controller_watch_broken{{what=\"{what}\"}} {broken}"))
+    };
+    let mut running = JoinSet::new();
+    running.spawn(controller.run());
+    for broken in [1, 0] {
+        until(|| ["nodes", "credential specs", "reports"].iter().all(|what| shows(what, broken))).await;
+        api.with(|state| state.reads = Mood::Well);
     }
 }
