@@ -161,6 +161,54 @@ fn a_dll_that_was_called_stays_for_its_threads_and_says_so() {
 }
 
 #[test]
+fn a_careless_program_gets_no_object_that_is_none_and_unloads_nothing_that_lives() {
+    let computer = Wine::start();
+    computer.put("CCGRKC.dll");
+    computer.build("com_calls");
+    let called = computer.program("com_calls.exe").arg(r"C:\pando\CCGRKC.dll").ok();
+    let expected = [
+        "no interface: 80004003, no object",
+        "unlocked too often, with an object: 1",
+        "with nothing: 0",
+        "locked: 1",
+        "unlocked: 0",
+    ];
+    assert_eq!(called.stdout.lines().map(str::trim_end).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_setting_that_is_not_known_or_of_another_type_is_never_passed_over() {
+    let computer = Wine::start();
+    register(&computer, "CCGAKVPlugin.dll");
+    let settings = format!(r"HKLM\{}", ccg_classes::AKV.settings_key());
+    let vaults = format!(r"{settings}\Vaults");
+    let vault = format!(r"{vaults}\vault.example.com");
+    let nobodys = format!("ObjectId={IDENTITY};SecretUri=https://localhost/secrets/x");
+    let called = || result(&computer, "akv", &nobodys)["hresult"].clone();
+    computer.run("reg").args(["add", &vault, "/v", "Audience", "/d", AUDIENCE, "/f"]).ok();
+    assert_eq!(called(), E_INVALIDARG, "the settings are good, and that vault is nobody's");
+    for (key, name, kind, value) in [
+        (&settings, "LogCalls", "REG_SZ", "1"),
+        (&settings, "LogSuccess", "REG_DWORD", "1"),
+        (&settings, "MetadataService", "REG_DWORD", "1"),
+        (&settings, "OnlyVaults", "REG_BINARY", "00"),
+        (&settings, "OnlyIdentities", "REG_SZ", "everybody"),
+        (&vaults, "Audience", "REG_SZ", AUDIENCE),
+        (&vault, "LogCalls", "REG_DWORD", "1"),
+        (&vault, "Audience", "REG_EXPAND_SZ", AUDIENCE),
+    ] {
+        computer.run("reg").args(["add", key, "/v", name, "/t", kind, "/d", value, "/f"]).ok();
+        assert_eq!(called(), E_NOT_VALID_STATE, "{name} of {key} as {kind}");
+        computer.run("reg").args(["delete", key, "/v", name, "/f"]).ok();
+        computer.run("reg").args(["add", &vault, "/v", "Audience", "/d", AUDIENCE, "/f"]).ok();
+    }
+    computer.run("reg").args(["add", &format!(r"{settings}\Vault"), "/f"]).ok();
+    assert_eq!(called(), E_NOT_VALID_STATE, "a misspelt key");
+    computer.run("reg").args(["delete", &format!(r"{settings}\Vault"), "/f"]).ok();
+    assert_eq!(called(), E_INVALIDARG);
+}
+
+#[test]
 fn eight_threads_at_once_get_what_each_asked_for_and_nothing_is_left_behind() {
     let (domain, _provider, computer) = kubernetes_node();
     let secrets: Vec<_> = (0..4).map(|n| format!("secret-{n}")).collect();
