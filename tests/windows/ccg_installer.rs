@@ -138,13 +138,42 @@ fn plugins_are_installed_once_mended_and_taken_away_without_a_trace() {
 
 /// What is in `C:\pando` becomes another release.
 fn new_release(wine: &Wine) {
+    change_dlls(wine, |bytes| bytes.push(0));
+}
+
+fn change_dlls(wine: &Wine, change: impl Fn(&mut Vec<u8>)) {
     for file in DLLS {
         let path = wine.drive_c("pando").join(file);
         let mut bytes = fs::read(&path).expect("it can be read");
-        bytes.push(0);
+        change(&mut bytes);
         fs::write(&path, bytes).expect("it can be written");
     }
     wine.sum();
+}
+
+#[test]
+fn a_folder_has_the_version_of_its_dll_and_an_older_one_is_named() {
+    let wine = computer();
+    let version = |wine: &Wine| status(wine)["plugins"][0]["version"].clone();
+    installer(&wine, &["install"]).ok().never_says("older");
+    assert_eq!(version(&wine), env!("CARGO_PKG_VERSION"));
+    // What the DLL says of itself, whoever installs it.
+    let other =
+        |text: &str| text.replacen(['0', '1'], "9", 1).encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    let (ours, newer) = (env!("CARGO_PKG_VERSION"), other(env!("CARGO_PKG_VERSION")));
+    let wide: Vec<u8> = ours.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let replace = |bytes: &mut Vec<u8>, from: &[u8], to: &[u8]| {
+        let places: Vec<_> = memchr::memmem::find_iter(bytes, from).collect();
+        assert!(!places.is_empty(), "it has a version");
+        places.into_iter().for_each(|at| bytes[at..at + to.len()].copy_from_slice(to));
+    };
+    change_dlls(&wine, |bytes| replace(bytes, &wide, &newer));
+    installer(&wine, &["upgrade"]).ok().never_says("older");
+    let is = version(&wine);
+    assert!(is.as_str().is_some_and(|is| is.starts_with('9') && is != ours), "{is}");
+    change_dlls(&wine, |bytes| replace(bytes, &newer, &wide));
+    installer(&wine, &["install"]).ok().says(&format!("now it is {ours}, which is older"));
+    assert_eq!(version(&wine), ours);
 }
 
 #[test]
@@ -203,6 +232,28 @@ fn plugins_are_upgraded_and_taken_away_while_they_are_called() {
     assert_eq!(state(&wine).1, before.1, "no file is left");
 }
 
+#[test]
+fn what_goes_at_the_next_start_is_on_the_computers_list_once() {
+    let wine = computer();
+    wine.build("com_calls");
+    installer(&wine, &["install"]).ok();
+    let path = status(&wine)["plugins"][0]["dll"].as_str().expect("a DLL is registered").to_owned();
+    let held = wine.hold(wine.program("com_calls.exe").args([&path, "hold"]));
+    assert_eq!(held.said().trim(), "loaded");
+    let list = || {
+        let key = r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager";
+        wine.run("reg").args(["query", key, "/v", "PendingFileRenameOperations"]).ok().stdout
+    };
+    installer(&wine, &["uninstall", "--timeout", "1"]).ok().says("it goes later");
+    let once = list();
+    assert_eq!(once.matches(r"CCGRKC.dll.1.old").count(), 1, "{once}");
+    for _ in 0..2 {
+        installer(&wine, &["uninstall", "--timeout", "1"]).ok().says("it goes later");
+        assert_eq!(list(), once);
+    }
+    held.end();
+}
+
 /// On Windows the list has another owner, and administrators may read it and no more. They take it by a privilege, of which Wine knows nothing:
 /// here the list itself must let them.
 #[test]
@@ -224,10 +275,37 @@ fn the_guards_list_of_classes_is_taken_from_its_owner_and_given_back() {
     list().never_says("{");
     assert_eq!(rights(&[]), before);
 
+    // A run that is killed while it has the key leaves word of whose it is: the next one gives it back.
+    wine.put("faulty-installer.exe");
+    wine.program("faulty-installer.exe").args(["--die-with-key", "install"]).fails(99);
+    assert!(rights(&[]).starts_with("O:BA"), "it has the key");
+    installer(&wine, &["status"]).fails(5).says("is still taken from its owner");
+    installer(&wine, &["uninstall"]).ok().says("absent").never_says("taken");
+    assert_eq!(rights(&[]), before);
+    wine.run("reg").args(["query", r"HKLM\SOFTWARE\Pando"]).fails(1);
+
     // Without the right to become its owner.
     let closed = rights(&["O:SYG:SYD:P(A;CI;KR;;;BA)(A;CI;KA;;;SY)"]);
     installer(&wine, &["install"]).fails(1).says("Access denied").says("everything is as it was before");
     assert_eq!((rights(&[]), states(&wine)), (closed, ["absent".to_owned(), "absent".to_owned()]));
+}
+
+#[test]
+fn a_key_that_is_put_back_has_the_rights_that_it_had() {
+    let wine = Wine::start();
+    wine.stay_on();
+    let wine = unpacked_on(wine);
+    wine.build("key_rights");
+    let theirs = format!(r"{RKC}\ProgId");
+    reg(&wine, &["add", &theirs, "/ve", "/d", "theirs"]);
+    reg(&wine, &["add", &format!(r"{RKC}\InprocServer32"), "/ve", "/d", r"C:\theirs.dll"]);
+    let key = theirs.trim_start_matches(r"HKLM\");
+    let rights = |words: &[&str]| wine.program("key_rights.exe").arg(key).args(words).ok().stdout.trim().to_owned();
+    let before = rights(&["O:BAG:SYD:P(A;CI;KA;;;BA)(A;CI;KA;;;SY)(A;CI;KR;;;LS)"]);
+    // It fails when all of the class is done.
+    let words = ["--at", "28", "install", "--plugin", "rkc", "--replace"];
+    wine.program("faulty-installer.exe").args(words).fails(1).says("everything is as it was before").says("COMClasses");
+    assert_eq!(rights(&[]), before);
 }
 
 #[test]

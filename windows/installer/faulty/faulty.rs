@@ -13,8 +13,11 @@ use installer::windows::{Computer, run_on};
 #[derive(Debug, Parser)]
 struct Arguments {
     /// How many steps are taken before one fails.
-    #[arg(long, env = "FAULTY_AT")]
+    #[arg(long, env = "FAULTY_AT", default_value_t = usize::MAX)]
     at: usize,
+    /// Ends on the spot when it has taken a key from its owner.
+    #[arg(long)]
+    die_with_key: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -27,7 +30,11 @@ struct Faulty {
 
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    run_on(&mut Faulty { computer: Computer, steps_left: Some(arguments.at) }, &arguments.command)
+    let mut computer = Computer::default();
+    if arguments.die_with_key {
+        computer.while_taken = Some(|| std::process::exit(99));
+    }
+    run_on(&mut Faulty { computer, steps_left: Some(arguments.at) }, &arguments.command)
 }
 
 impl Machine for Faulty {

@@ -7,11 +7,13 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use semver::Version;
 use sha2::{Digest, Sha256 as Hasher};
 
 use crate::caseless::Caseless;
 use crate::class::Class;
 use crate::machine::Sha256;
+use crate::version;
 
 /// The list of checksums beside the DLLs.
 pub const SUMS: &str = "SHA256SUMS";
@@ -22,6 +24,8 @@ const LARGEST: u64 = 64 << 20;
 #[derive(Clone, Debug)]
 pub struct Dll {
     pub sha256: Sha256,
+    /// What it says it is.
+    pub version: Option<Version>,
     pub contents: Arc<[u8]>,
 }
 
@@ -55,7 +59,7 @@ impl Dll {
 
     #[must_use]
     pub fn of(contents: Vec<u8>) -> Self {
-        Self { sha256: sha256(&contents), contents: contents.into() }
+        Self { sha256: sha256(&contents), version: version::of(&contents), contents: contents.into() }
     }
 }
 
@@ -147,7 +151,8 @@ impl Layout {
     /// The folder of this version of a plugin.
     #[must_use]
     pub fn version(&self, class: &Class, dll: &Dll) -> Caseless {
-        plugin(self.root(class), class).join(&label(env!("CARGO_PKG_VERSION"), &dll.sha256))
+        let version = dll.version.as_ref().map_or_else(|| UNVERSIONED.to_owned(), ToString::to_string);
+        plugin(self.root(class), class).join(&label(&version, &dll.sha256))
     }
 }
 
@@ -156,6 +161,9 @@ impl Layout {
 pub fn plugin(root: &Caseless, class: &Class) -> Caseless {
     root.join(class.name)
 }
+
+/// In the place of the version of a DLL that has none.
+const UNVERSIONED: &str = "unversioned";
 
 fn label(version: &str, sum: &Sha256) -> String {
     use std::fmt::Write;

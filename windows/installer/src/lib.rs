@@ -8,6 +8,7 @@
 //!
 //! Follows Microsoft's documentation of COM's registry keys (CLSID, AppID, DllSurrogate) and of CCG's plugins (ccgplugins.h).
 
+pub mod busy;
 pub mod caseless;
 pub mod class;
 pub mod cleanup;
@@ -22,6 +23,7 @@ pub mod seen;
 pub mod status;
 pub mod step;
 pub mod transaction;
+pub mod version;
 #[cfg(windows)]
 pub mod windows;
 pub mod work;

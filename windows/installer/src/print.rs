@@ -37,6 +37,15 @@ pub fn table(report: &Report) -> String {
             }
         }
     }
+    for one in &report.downgraded {
+        let _ = write!(text, "\n{}: {} was installed; now it is {}, which is older", one.plugin, one.from, one.to);
+    }
+    for key in &report.taken {
+        let _ = write!(
+            text,
+            "\nHKLM\\{key} is still taken from its owner, by a run that was killed; the next gives it back"
+        );
+    }
     for path in &report.in_use {
         let _ = write!(text, "\n{path} is still in use by a program that loaded it; it goes later");
     }

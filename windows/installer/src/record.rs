@@ -14,6 +14,8 @@ pub const RECORD: &str = r"SOFTWARE\Pando";
 const OURS: &str = "CCG";
 /// The interface whose proxy the installer has registered.
 const INTERFACE: &str = "Interface";
+/// Below it: keys that are somebody else's, each with a descriptor of whose, while they are taken.
+pub const LENT: &str = r"SOFTWARE\Pando\CCG\Taken";
 /// Between folders: no name of one has it.
 const BETWEEN: char = '|';
 
@@ -44,6 +46,13 @@ impl Record {
         let listed: Vec<_> = roots.iter().map(Caseless::as_str).collect();
         let listed = (!listed.is_empty()).then(|| listed.join(&BETWEEN.to_string()));
         self.with(&folders_of(class), listed)
+    }
+
+    /// The keys that a run that was killed has not given back to their owner.
+    #[must_use]
+    pub fn taken(&self) -> Vec<Caseless> {
+        let taken = self.ours().and_then(|ours| ours.keys.get(&Caseless::from(LENT).name().into()));
+        taken.into_iter().flat_map(|notes| notes.values.keys().cloned()).collect()
     }
 
     /// Whether the interface's proxy came with the installer.

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use semver::Version;
 use serde::Serialize;
 
 use crate::caseless::Caseless;
 use crate::class::{CLASSES, Class};
 use crate::cleanup::{self, Left};
 use crate::command::{Install, Kept, StatusArgs, Uninstall, Which};
-use crate::files::{Dll, Layout, SourceError, plugin};
+use crate::files::{Dll, Layout, SourceError, plugin, version_of};
 use crate::machine::{Failure, Machine};
 use crate::plan::{self, Refusal, Wanted};
 use crate::record::Record;
@@ -51,10 +52,31 @@ pub struct Report {
     /// Whether anything was changed.
     pub changed: bool,
     pub plugins: Vec<Status>,
+    /// Plugins that are of an older version now than before.
+    pub downgraded: Vec<Downgrade>,
+    /// Keys that a run that was killed has taken from their owner; the next one gives them back.
+    pub taken: Vec<String>,
     /// Files that a program has loaded; they go at the next run, or when the computer starts next.
     pub in_use: Vec<String>,
     /// Files and folders that did not come from the installer, and stay.
     pub not_ours: Vec<String>,
+}
+
+/// A plugin that is of an older version now.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Downgrade {
+    pub plugin: &'static str,
+    pub from: String,
+    pub to: String,
+}
+
+impl Downgrade {
+    fn by(wanted: &Wanted, seen: &Seen) -> Option<Self> {
+        let Registered::Ours(dll) = &seen.of(wanted.class)?.registered else { return None };
+        let from = Version::parse(version_of(dll.parent()?.name())?).ok()?;
+        let to = wanted.dll.version.as_ref().filter(|to| **to < from)?;
+        Some(Self { plugin: wanted.class.name, from: from.to_string(), to: to.to_string() })
+    }
 }
 
 /// Installs or, with `only_upgrade`, refuses where nothing is installed.
@@ -103,7 +125,8 @@ pub fn install_these(
     transaction::run(machine, &steps, in_time)?;
     let left = clean(machine, layout, seen, wanted).map_err(Error::Cleanup)?;
     let classes: Vec<_> = wanted.iter().map(|one| one.class).collect();
-    report(machine, layout, &classes, !steps.is_empty(), &left)
+    let downgraded = wanted.iter().filter_map(|one| Downgrade::by(one, seen)).collect();
+    Ok(Report { downgraded, ..report(machine, layout, &classes, !steps.is_empty(), &left)? })
 }
 
 /// What is installed stays, and what is loaded; all else of these plugins goes, from wherever they have been.
@@ -229,10 +252,11 @@ fn delete_files(
 pub fn status(machine: &dyn Machine, args: &StatusArgs) -> Result<(Report, bool), Error> {
     let layout = layout(machine, &args.which)?;
     let report = report(machine, &layout, &args.which.classes(), false, &Left::default())?;
-    let as_expected = report.plugins.iter().all(|plugin| match args.expect {
-        Kept::Installed => plugin.state == State::Installed,
-        Kept::Absent => matches!(plugin.state, State::Absent | State::SomeoneElses),
-    });
+    let as_expected = report.taken.is_empty()
+        && report.plugins.iter().all(|plugin| match args.expect {
+            Kept::Installed => plugin.state == State::Installed,
+            Kept::Absent => matches!(plugin.state, State::Absent | State::SomeoneElses),
+        });
     Ok((report, as_expected))
 }
 
@@ -249,6 +273,8 @@ fn report(
     Ok(Report {
         changed,
         plugins: chosen.map(|one| Status::of(&seen, one)).collect(),
+        downgraded: Vec::new(),
+        taken: texts(&seen.record.taken()),
         in_use: texts(&left.in_use),
         not_ours: texts(&left.others),
     })

@@ -108,6 +108,24 @@ fn an_upgrade_leaves_a_loaded_dll_to_a_later_run() {
     assert_eq!(dlls(&memory).len(), 2);
 }
 
+#[test]
+fn an_older_version_is_installed_and_named() {
+    let mut memory = Memory::fresh();
+    let mut install = |version: &str| {
+        let seen = Seen::look(&memory, &layout()).unwrap();
+        let dll = Dll { version: version.parse().ok(), ..Dll::of(version.as_bytes().to_vec()) };
+        let wanted = [Wanted { class: &CLASSES[0], dll, run_as: None }];
+        let report = install_these(&mut memory, &layout(), &seen, &wanted, false, &|| true).unwrap();
+        let named = report.downgraded.iter().map(|one| format!("{} {} {}", one.plugin, one.from, one.to)).collect();
+        (report.plugins[0].version.clone().unwrap(), named)
+    };
+    let none = Vec::<String>::new();
+    assert_eq!(install("0.9.0"), ("0.9.0".to_owned(), none.clone()));
+    assert_eq!(install("0.10.0-rc.1"), ("0.10.0-rc.1".to_owned(), none.clone()));
+    assert_eq!(install("0.9.1"), ("0.9.1".to_owned(), vec!["rkc 0.10.0-rc.1 0.9.1".to_owned()]));
+    assert_eq!(install("not one"), ("unversioned".to_owned(), none));
+}
+
 fn dlls(memory: &Memory) -> Vec<Caseless> {
     memory.files.keys().filter(|path| path.name().ends_with(".dll")).cloned().collect()
 }

@@ -25,8 +25,8 @@ use windows::Win32::Storage::FileSystem::{
     MOVEFILE_WRITE_THROUGH, MoveFileExW,
 };
 use windows::Win32::System::Registry::{
-    HKEY, HKEY_LOCAL_MACHINE, KEY_WOW64_64KEY, REG_SAM_FLAGS, RegCloseKey, RegDeleteKeyExW, RegGetKeySecurity,
-    RegOpenKeyExW, RegSetKeySecurity,
+    HKEY, HKEY_LOCAL_MACHINE, KEY_QUERY_VALUE, KEY_WOW64_64KEY, REG_SAM_FLAGS, RegCloseKey, RegDeleteKeyExW,
+    RegFlushKey, RegGetKeySecurity, RegOpenKeyExW, RegSetKeySecurity,
 };
 use windows::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 use windows::core::{Error, HSTRING, PCWSTR, Result};
@@ -166,24 +166,70 @@ pub fn delete_key(path: &str) -> Result<()> {
     unsafe { RegDeleteKeyExW(HKEY_LOCAL_MACHINE, &name, KEY_WOW64_64KEY.0, None) }.ok()
 }
 
-/// Does something to a key of `HKEY_LOCAL_MACHINE` that administrators do not own: takes it, gives them a right, acts, and gives it back as
-/// it was, whether acting succeeded or not.
+/// The owner and the rights of a key of `HKEY_LOCAL_MACHINE`.
 ///
 /// # Errors
-/// What acting returned; or the system's. That the key could not be given back comes first.
-pub fn with_right<T>(path: &str, right: u32, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+/// The system's.
+pub fn of_key(path: &str) -> io::Result<Vec<u8>> {
+    Open::key(path, READ_CONTROL)?.security()
+}
+
+/// What came of a key that was lent.
+pub struct Lent<T> {
+    /// What was done to it meanwhile.
+    pub acted: io::Result<T>,
+    /// Whether it is as it was.
+    pub given_back: io::Result<()>,
+}
+
+/// Does something to a key of `HKEY_LOCAL_MACHINE` that administrators do not own: takes it, gives them a right, acts, and gives it the owner
+/// and the rights that it had `before`, whether acting succeeded or not.
+///
+/// # Errors
+/// The system's, when it cannot be taken: then nothing has been done.
+pub fn with_right<T>(
+    path: &str,
+    right: u32,
+    before: &[u8],
+    act: impl FnOnce() -> io::Result<T>,
+) -> io::Result<Lent<T>> {
     let _privileges = Privileges::enable(&["SeTakeOwnershipPrivilege", "SeRestorePrivilege"])?;
     let owner = Open::key(path, WRITE_OWNER)?;
-    let before = Open::key(path, READ_CONTROL)?.security()?;
-    let (open, back) = (rights::opened(&before, right), rights::given_back(&before));
+    let (open, back) = (rights::opened(before, right), rights::given_back(before));
     let (open, back) = (open.map_err(io::Error::other)?, back.map_err(io::Error::other)?);
     owner.set(OWNER_SECURITY_INFORMATION, &open)?;
     // Its owner may change its rights.
-    let acted = Open::key(path, WRITE_DAC).and_then(|list| {
-        let acted = list.set(DACL_SECURITY_INFORMATION, &open).and_then(|()| act());
-        rights::is_given_back(path, list.set(DACL_SECURITY_INFORMATION, &back)).and(acted)
-    });
-    rights::is_given_back(path, owner.set(OWNER_SECURITY_INFORMATION, &back)).and(acted)
+    let (acted, list_is_back) = match Open::key(path, WRITE_DAC) {
+        Ok(list) => {
+            let acted = list.set(DACL_SECURITY_INFORMATION, &open).and_then(|()| act());
+            (acted, rights::is_given_back(path, list.set(DACL_SECURITY_INFORMATION, &back)))
+        }
+        Err(error) => (Err(error), Ok(())),
+    };
+    let whose = OWNER_SECURITY_INFORMATION | GROUP_SECURITY_INFORMATION;
+    let owner_is_back = rights::is_given_back(path, owner.set(whose, &back));
+    Ok(Lent { acted, given_back: owner_is_back.and(list_is_back) })
+}
+
+/// Gives a key of `HKEY_LOCAL_MACHINE` this owner and these rights, if it has others.
+///
+/// # Errors
+/// The system's.
+pub fn set_rights_of_key(path: &str, descriptor: &[u8]) -> io::Result<()> {
+    if of_key(path)? == descriptor {
+        return Ok(());
+    }
+    with_right(path, 0, descriptor, || Ok(()))?.given_back
+}
+
+/// Has what was written to a key of `HKEY_LOCAL_MACHINE` on disk.
+///
+/// # Errors
+/// The system's.
+pub fn flush_key(path: &str) -> io::Result<()> {
+    let key = Open::key(path, KEY_QUERY_VALUE.0)?;
+    // SAFETY: the key is open.
+    unsafe { RegFlushKey(key.0) }.ok().map_err(plain)
 }
 
 /// An open key.
@@ -206,7 +252,10 @@ impl Open {
             let into = PSECURITY_DESCRIPTOR(bytes.as_mut_ptr().cast());
             // SAFETY: the key is open; the buffer is as long as is said, and copied to bytewise.
             match unsafe { RegGetKeySecurity(self.0, what, Some(into), &raw mut length) } {
-                WIN32_ERROR(0) => return Ok(bytes),
+                WIN32_ERROR(0) => {
+                    bytes.truncate(length as usize);
+                    return Ok(bytes);
+                }
                 ERROR_INSUFFICIENT_BUFFER if length as usize > bytes.len() && length <= LARGEST => {
                     bytes.resize(length as usize, 0);
                 }

@@ -7,8 +7,8 @@ use windows::Win32::System::Registry::{KEY_CREATE_SUB_KEY, KEY_QUERY_VALUE, KEY_
 use windows::core::{Error, HRESULT};
 use windows_registry::{Key, LOCAL_MACHINE, Type};
 
+use super::lent;
 use crate::caseless::Caseless;
-use crate::class::COM_CLASSES;
 use crate::machine::Failure;
 use crate::registry::{KeyPath, Tree, Value};
 use crate::step::Step;
@@ -16,7 +16,7 @@ use crate::step::Step;
 /// Registrations are small. What is larger is none, and not copied.
 const MOST_KEYS: usize = 2_000;
 const DEEPEST: usize = 16;
-const VIEW: u32 = KEY_WOW64_64KEY.0;
+pub const VIEW: u32 = KEY_WOW64_64KEY.0;
 /// The right to delete a key.
 const DELETE: u32 = 0x0001_0000;
 
@@ -47,7 +47,7 @@ fn read_open(key: &Key, depth: usize, keys: &mut usize) -> io::Result<Tree> {
 }
 
 /// Takes a step that is about keys.
-pub fn take(step: &Step) -> Result<(), Failure> {
+pub fn take(step: &Step, while_taken: Option<fn()>) -> Result<(), Failure> {
     let failed = |source| Failure::new(step.to_string(), source);
     let (guarded, right): (_, u32) = match step {
         Step::CreateKey(key) => (key.parent(), KEY_CREATE_SUB_KEY.0),
@@ -56,17 +56,16 @@ pub fn take(step: &Step) -> Result<(), Failure> {
         _ => (None, 0),
     };
     match act(step) {
-        Err(error) if is(&error, ERROR_ACCESS_DENIED.to_hresult()) => {
-            let ccg = Caseless::from(COM_CLASSES);
-            match guarded.filter(|key| *key == ccg || key.is_below(&ccg)) {
-                // CCG's own key belongs to Windows' installer. It is borrowed, and given back.
-                Some(key) => {
-                    protect::system::with_right(key.as_str(), right, || act(step).map_err(|error| plain(&error)))
-                        .map_err(failed)
-                }
-                None => Err(failed(plain(&error))),
+        Err(error) if is(&error, ERROR_ACCESS_DENIED.to_hresult()) => match guarded.filter(lent::may_be_taken) {
+            Some(key) => {
+                let act = || {
+                    while_taken.iter().for_each(|act| act());
+                    act(step).map_err(|error| plain(&error))
+                };
+                lent::with(&key, right, act).map_err(failed)
             }
-        }
+            None => Err(failed(plain(&error))),
+        },
         done => done.map_err(|error| failed(plain(&error))),
     }
 }
@@ -83,7 +82,7 @@ fn act(step: &Step) -> Result<(), Error> {
             let key = open(key, KEY_QUERY_VALUE.0 | KEY_SET_VALUE.0)?;
             // Someone else may be at work too.
             if value(&key, name)? != *before {
-                return Err(Error::new(CHANGED, "it has been changed meanwhile"));
+                return Err(Error::from_hresult(CHANGED));
             }
             match after {
                 Some(after) => {
@@ -102,10 +101,11 @@ const CHANGED: HRESULT = HRESULT::from_win32(1306);
 /// `ERROR_DIR_NOT_EMPTY`.
 const NOT_EMPTY: HRESULT = HRESULT::from_win32(145);
 
-fn delete(path: &KeyPath) -> Result<(), Error> {
+/// Deletes a key that is empty.
+pub fn delete(path: &KeyPath) -> Result<(), Error> {
     let key = open(path, KEY_READ.0)?;
     if key.values()?.next().is_some() || key.keys()?.next().is_some() {
-        return Err(Error::new(NOT_EMPTY, "something has been put into it meanwhile"));
+        return Err(Error::from_hresult(NOT_EMPTY));
     }
     drop(key);
     protect::system::delete_key(path.as_str())
@@ -146,12 +146,13 @@ fn is(error: &Error, code: HRESULT) -> bool {
 }
 
 /// With the number that Windows' own tools show.
-fn plain(error: &Error) -> io::Error {
+pub fn plain(error: &Error) -> io::Error {
     const WIN32: u32 = 0x8007;
     let code = error.code().0.cast_unsigned();
-    if code >> 16 == WIN32 && error.code() != CHANGED && error.code() != NOT_EMPTY {
-        io::Error::from_raw_os_error((code & 0xFFFF).cast_signed())
-    } else {
-        io::Error::other(error.message())
+    match error.code() {
+        CHANGED => io::Error::other("it has been changed meanwhile"),
+        NOT_EMPTY => io::Error::other("something has been put into it meanwhile"),
+        _ if code >> 16 == WIN32 => io::Error::from_raw_os_error((code & 0xFFFF).cast_signed()),
+        _ => io::Error::other(error.message()),
     }
 }

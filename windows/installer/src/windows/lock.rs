@@ -4,23 +4,21 @@ use std::fs::{File, OpenOptions};
 use std::os::windows::fs::OpenOptionsExt;
 use std::time::{Duration, Instant};
 
-use windows::Win32::Foundation::ERROR_SHARING_VIOLATION;
 use windows::Win32::Storage::FileSystem::FILE_FLAG_DELETE_ON_CLOSE;
 
+use crate::busy::is_busy;
 use crate::caseless::Caseless;
 use crate::machine::Failure;
 
 /// Waits for a run that is under way. The lock is a file that only administrators can make, and that goes with its holder, however that ends.
 pub fn take(program_files: &Caseless, patience: Duration) -> Result<File, Failure> {
     let path = program_files.join("pando-ccg-installer.lock");
-    let until = Instant::now() + patience;
+    let started = Instant::now();
     loop {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).share_mode(0).custom_flags(FILE_FLAG_DELETE_ON_CLOSE.0);
         match options.open(path.as_str()) {
-            Err(error)
-                if error.raw_os_error() == Some(ERROR_SHARING_VIOLATION.0.cast_signed()) && Instant::now() < until =>
-            {
+            Err(error) if is_busy(error.raw_os_error(), started.elapsed(), patience) => {
                 std::thread::sleep(Duration::from_millis(100));
             }
             opened => {

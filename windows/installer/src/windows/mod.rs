@@ -2,8 +2,10 @@
 
 mod files;
 mod keys;
+mod lent;
 mod lock;
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -18,7 +20,34 @@ use crate::work::{self, Error, Report};
 
 /// This computer.
 #[derive(Debug, Default)]
-pub struct Computer;
+pub struct Computer {
+    /// What happens while a key is taken, before anything is done to it: nothing, but for tests.
+    pub while_taken: Option<fn()>,
+    /// Whose the keys were that a run has deleted: one that is taken back gives them back too.
+    deleted: BTreeMap<KeyPath, Vec<u8>>,
+}
+
+impl Computer {
+    fn take_key(&mut self, step: &Step) -> Result<(), Failure> {
+        let failed = |source| Failure::new(step.to_string(), source);
+        match step {
+            Step::DeleteKey(path) => {
+                let rights = protect::system::of_key(path.as_str()).map_err(failed)?;
+                keys::take(step, self.while_taken)?;
+                self.deleted.insert(path.clone(), rights);
+                Ok(())
+            }
+            Step::CreateKey(path) => {
+                keys::take(step, self.while_taken)?;
+                let rights = self.deleted.remove(path);
+                rights
+                    .map_or(Ok(()), |rights| protect::system::set_rights_of_key(path.as_str(), &rights))
+                    .map_err(failed)
+            }
+            _ => keys::take(step, self.while_taken),
+        }
+    }
+}
 
 impl Machine for Computer {
     fn key(&self, path: &KeyPath) -> Result<Option<Tree>, Failure> {
@@ -39,7 +68,7 @@ impl Machine for Computer {
 
     fn take(&mut self, step: &Step) -> Result<(), Failure> {
         match step {
-            Step::CreateKey(_) | Step::DeleteKey(_) | Step::SetValue { .. } => keys::take(step),
+            Step::CreateKey(_) | Step::DeleteKey(_) | Step::SetValue { .. } => self.take_key(step),
             _ => files::take(step),
         }
     }
@@ -63,7 +92,7 @@ impl Machine for Computer {
 
 /// Runs a command on this computer.
 pub fn run(command: &Command) -> ExitCode {
-    run_on(&mut Computer, command)
+    run_on(&mut Computer::default(), command)
 }
 
 /// Runs a command on a machine that is this computer, or is in front of it.
@@ -94,6 +123,7 @@ type Done = Result<(Report, bool), Error>;
 
 fn install(machine: &mut dyn Machine, args: &crate::command::Install, only_upgrade: bool) -> Done {
     let _lock = lock::take(&machine.program_files()?, Duration::from_secs(args.timeout))?;
+    lent::give_back()?;
     let program = std::env::current_exe().map_err(|source| Failure::new("tell where this program is", source))?;
     let own_folder = program.parent().unwrap_or(&program);
     Ok((work::install(machine, args, own_folder, only_upgrade)?, true))
@@ -101,6 +131,7 @@ fn install(machine: &mut dyn Machine, args: &crate::command::Install, only_upgra
 
 fn uninstall(machine: &mut dyn Machine, args: &Uninstall) -> Done {
     let _lock = lock::take(&machine.program_files()?, Duration::from_secs(args.timeout))?;
+    lent::give_back()?;
     Ok((work::uninstall(machine, args)?, true))
 }
 
