@@ -211,17 +211,17 @@ fn a_setting_that_is_not_known_or_of_another_type_is_never_passed_over() {
 #[test]
 fn eight_threads_at_once_get_what_each_asked_for_and_nothing_is_left_behind() {
     let (domain, _provider, computer) = kubernetes_node();
-    let secrets: Vec<_> = (0..4).map(|n| format!("secret-{n}")).collect();
+    // Others where somebody asks for them: `cargo xtask windows --soak`.
+    let asked = |variable, otherwise| std::env::var(variable).map_or(otherwise, |n| n.parse().expect("a number"));
+    let (threads, calls) = (asked("PANDO_CALLING_THREADS", 8), asked("PANDO_CALLS_PER_THREAD", 40));
+    let secrets: Vec<_> = (0..threads.min(4)).map(|n| format!("secret-{n}")).collect();
     for secret in &secrets {
         write_secret(&domain, secret, &format!("user-of-{secret}"), &format!("password of {secret}"), "contoso.com");
     }
     let inputs: Vec<_> = secrets.iter().map(|secret| input(secret)).collect();
     let inputs: Vec<_> = inputs.iter().map(String::as_str).collect();
-    // Others where somebody asks for them: `cargo xtask windows --soak`.
-    let asked = |variable, otherwise: &str| std::env::var(variable).unwrap_or_else(|_| otherwise.to_owned());
-    let threads = format!("--threads={}", asked("PANDO_CALLING_THREADS", "8"));
-    let repeat = format!("--repeat={}", asked("PANDO_CALLS_PER_THREAD", "40"));
-    let called = host(&computer, "rkc", &inputs).args([&threads, &repeat, "--fresh", "--show-password"]).ok();
+    let counts = [format!("--threads={threads}"), format!("--repeat={calls}")];
+    let called = host(&computer, "rkc", &inputs).args(counts).args(["--fresh", "--show-password"]).ok();
     let document = document(&called);
     println!("{document:#}");
     let results = document["results"].as_array().expect("there are results");
