@@ -287,8 +287,13 @@ fn a_user_who_fills_its_leases_fills_nothing_but_what_is_for_leases() {
 
     guard.ask("release").arg(&lease).ok();
     add(&guard, &spec, &[]);
-    let again = Tool::new(pando_tests::pando()).args(["guard", "prepare", "--size", "4", "--run-dir"]).arg(&run);
-    beside(again).ok().says("has 4 MiB");
+    let again =
+        |size| Tool::new(pando_tests::pando()).args(["guard", "prepare", "--size", size, "--run-dir"]).arg(&run);
+    beside(again("4")).ok().says("has 4 MiB");
+    let fill =
+        Tool::new("dd").args(["if=/dev/zero", "bs=64k", "count=40", &format!("of={}/more", guard.krb().display())]);
+    beside(fill).ok();
+    beside(again("1")).ok().says("keeps the size that it has");
     beside(Tool::new("stat").args(["-f", "-c", "%b*%S"]).arg(guard.krb())).ok().says("1024*4096");
 }
 
@@ -301,4 +306,15 @@ fn leases_are_not_hidden_under_a_file_system_of_their_own() {
     prepare().within("env", &["-C", here]).within("unshare", &APART).ok().says("there are leases in it");
     std::fs::remove_dir(place.path().join("krb/0123456789abcdef0123")).expect("it is there");
     prepare().within("env", &["-C", here]).within("unshare", &APART).ok().says("a file system of 256 MiB");
+}
+
+#[test]
+fn a_guard_whose_socket_is_gone_says_that_it_is_not_well() {
+    let domain = Domain::start();
+    let guard = GuardService::start(&domain);
+    let well = || guard.page("livez").args(["-o", "/dev/stderr", "-w", "%{http_code}"]).ok();
+    assert_eq!(well().stdout, "200");
+    std::fs::remove_file(GuardService::folder(&domain).join("run/guard.sock")).expect("it is there");
+    let unwell = well();
+    assert!(unwell.stdout == "503" && unwell.stderr.contains("guard.sock does not answer"), "{unwell}");
 }

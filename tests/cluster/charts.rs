@@ -63,6 +63,8 @@ fn the_guards_chart_wants_a_domain_and_renders_with_every_switch() {
         ("fsGroupRequired=true", "--fs-group-required"),
         ("kubeletDir=/data/kubelet", "--csi-socket=/data/kubelet/plugins/gmsa.pando.dev/csi.sock"),
         ("metrics=127.0.0.1:9477", "--metrics=127.0.0.1:9477"),
+        ("metrics=127.0.0.1:9477", r#"livenessProbe: {httpGet: {"host":"127.0.0.1","path":"/livez","port":9477}"#),
+        ("metrics=[::]:9477", r#"readinessProbe: {httpGet: {"path":"/livez","port":9477}"#),
         ("nodeSelector.a=b", "a: b"),
         ("global.cattle.systemDefaultRegistry=registry.example", "registry.example/pando:"),
     ] {

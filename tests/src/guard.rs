@@ -99,8 +99,13 @@ impl GuardService {
 
     /// What Prometheus gets.
     pub fn metrics(&self) -> String {
+        self.page("metrics").arg("--fail").ok().stdout
+    }
+
+    /// Asks for a page that is for kubelet or Prometheus.
+    pub fn page(&self, name: &str) -> Tool {
         let address = self.ready["metrics"].as_str().expect("it has metrics");
-        Tool::new("curl").args(["-sS", "--fail", &format!("http://{address}/metrics")]).ok().stdout
+        Tool::new("curl").args(["-sS", &format!("http://{address}/{name}")])
     }
 
     /// `pando guard COMMAND` at its socket.

@@ -42,7 +42,7 @@ pub use host::{Asker, HostKeytabs};
 pub use identity::{Account, Identity};
 pub use lease::{Folder, FolderError, Keytabs, Lease, Means, Member, Owner, Readers, Term};
 pub use leases::{
-    Added, BadLeaseId, Bring, Credentials, Domains, LeaseError, LeaseId, Leases, Limits, Peer, Places, Process,
+    Added, BadLeaseId, Bring, Credentials, Domains, Holder, LeaseError, LeaseId, Leases, Limits, Peer, Places, Process,
     Request, Standing, Summary, Workload,
 };
 pub use link::{Link, Step};

@@ -41,7 +41,7 @@ pub struct Fetch<'a> {
     /// For which lease.
     pub lease: &'a str,
     /// Who asked for the lease.
-    pub asked_by: &'a str,
+    pub asked_by: Peer,
     /// What the lease is for, when an orchestrator said.
     pub workload: Option<&'a Workload>,
     /// Which spec, with its accounts and its plugin.

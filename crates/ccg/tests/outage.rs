@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use ccg::plugins::PluginError;
 use ccg::{
-    Fetch, Folder, Guard, Hop, Keytabs, Lease, Member, Observer, Owner, PasswordCredentials, Plugin, Plugins, Step,
-    Term,
+    Fetch, Folder, Guard, Hop, Keytabs, Lease, Member, Observer, Owner, PasswordCredentials, Peer, Plugin, Plugins,
+    Step, Term,
 };
 use client::{Domain, Endpoint};
 use credspec::{CredentialSpec, DomainFacts, HostAccountConfig, RKC_CLSID};
@@ -87,7 +87,7 @@ impl Scene {
         let term = Term { fetched: clock.now(), end: hours(10), password: hours(700) };
         let guard = Guard::new(Plugins::new().with(Vault(mended.clone())));
         let members = vec![Member { spec: spec(), domain }];
-        let lease = Lease::new("0", "a test", guard, members, Keytabs::default(), folder).with_term(term);
+        let lease = Lease::new("0", Peer::this_process(), guard, members, Keytabs::default(), folder).with_term(term);
         let lease = lease.with_looks(Duration::from_millis(1));
         Self { _place: place, clock, mended, lease, heard: Heard::default() }
     }

@@ -1,25 +1,22 @@
 //! The audit: one line for every fetch, with who asked, for what, and what came of it. There is no secret in it.
 
-use std::fs::File;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
+use ::audit::Lines;
 use ccg::{Fetch, LeaseError, Peer, Workload};
 use dtyp::FileTime;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 /// A file of JSON lines.
-pub struct AuditFile(Mutex<File>);
+pub struct AuditFile(Lines);
 
 #[derive(Serialize)]
 struct Line<'a> {
     time: String,
     occasion: ccg::Occasion,
     lease: &'a str,
-    asked_by: &'a str,
+    asked_by: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     workload: Option<&'a Workload>,
     /// Names the very text of the spec.
@@ -34,6 +31,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     took_ms: f64,
+    #[serde(skip_serializing_if = "is_zero")]
+    refusals_not_written: u64,
 }
 
 /// A pod that was refused before anything was fetched.
@@ -45,6 +44,8 @@ struct Refused<'a> {
     credspec: &'a str,
     outcome: &'static str,
     error: String,
+    #[serde(skip_serializing_if = "is_zero")]
+    refusals_not_written: u64,
 }
 
 /// The end of a lease.
@@ -65,10 +66,12 @@ struct TurnedAway {
     asked_by: String,
     outcome: &'static str,
     error: String,
+    #[serde(skip_serializing_if = "is_zero")]
+    refusals_not_written: u64,
 }
 
 impl<'a> Line<'a> {
-    fn of(fetch: &'a Fetch<'a>, now: FileTime) -> Self {
+    fn of(fetch: &'a Fetch<'a>, refusals_not_written: u64, now: FileTime) -> Self {
         let spec = fetch.spec;
         let domain = spec.domain_join_config.dns_name.as_str();
         let hash = Sha256::digest(spec.to_json().as_bytes());
@@ -82,7 +85,7 @@ impl<'a> Line<'a> {
             time: now.generalized(),
             occasion: fetch.occasion,
             lease: fetch.lease,
-            asked_by: fetch.asked_by,
+            asked_by: fetch.asked_by.to_string(),
             workload: fetch.workload,
             credspec_sha256: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
             accounts: spec.accounts().into_iter().map(credspec::AccountName::sam_account_name).collect(),
@@ -92,8 +95,14 @@ impl<'a> Line<'a> {
             broken: fetch.broken.map(|error| error.step),
             error: fetch.broken.map(ToString::to_string),
             took_ms: (fetch.took.as_secs_f64() * 1e5).round() / 100.0,
+            refusals_not_written,
         }
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl AuditFile {
@@ -102,35 +111,34 @@ impl AuditFile {
     /// # Errors
     /// When it cannot be opened.
     pub fn open(path: &Path) -> std::io::Result<Self> {
-        let file = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-        Ok(Self(Mutex::new(file)))
+        Lines::open(path).map(Self)
     }
 
-    pub(crate) fn record(&self, fetch: &Fetch<'_>, now: FileTime) {
-        self.append(&Line::of(fetch, now));
+    pub(crate) fn record(&self, fetch: &Fetch<'_>, refusals_not_written: u64, now: FileTime) {
+        self.0.write(&Line::of(fetch, refusals_not_written, now));
     }
 
-    pub(crate) fn refused(&self, workload: &Workload, credspec: &str, why: &dyn std::fmt::Display, now: FileTime) {
-        let (time, error) = (now.generalized(), why.to_string());
-        self.append(&Refused { time, occasion: "begin", workload, credspec, outcome: "refused", error });
+    pub(crate) fn refused(
+        &self,
+        workload: &Workload,
+        credspec: &str,
+        why: &str,
+        refusals_not_written: u64,
+        now: FileTime,
+    ) {
+        let (time, error) = (now.generalized(), why.to_owned());
+        let (occasion, outcome) = ("begin", "refused");
+        self.0.write(&Refused { time, occasion, workload, credspec, outcome, error, refusals_not_written });
     }
 
     pub(crate) fn released(&self, lease: &str, by: &Peer, now: FileTime) {
         let (time, asked_by) = (now.generalized(), by.to_string());
-        self.append(&Released { time, occasion: "release", lease, asked_by, outcome: "released" });
+        self.0.write(&Released { time, occasion: "release", lease, asked_by, outcome: "released" });
     }
 
-    pub(crate) fn turned_away(&self, asked_by: &Peer, why: &LeaseError, now: FileTime) {
+    pub(crate) fn turned_away(&self, asked_by: &Peer, why: &LeaseError, refusals_not_written: u64, now: FileTime) {
         let (time, asked_by, error) = (now.generalized(), asked_by.to_string(), why.to_string());
-        self.append(&TurnedAway { time, occasion: "begin", asked_by, outcome: "refused", error });
-    }
-
-    fn append(&self, line: &impl Serialize) {
-        let Ok(mut line) = serde_json::to_string(line) else { return };
-        line.push('\n');
-        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = file.write_all(line.as_bytes()) {
-            tracing::error!(%error, line, "the audit file cannot be written");
-        }
+        let (occasion, outcome) = ("begin", "refused");
+        self.0.write(&TurnedAway { time, occasion, asked_by, outcome, error, refusals_not_written });
     }
 }

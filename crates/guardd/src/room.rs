@@ -7,6 +7,7 @@ use std::io::{Error, Result};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
+use rustix::io::Errno;
 use rustix::mount::MountFlags;
 
 /// What came of it.
@@ -16,6 +17,8 @@ pub enum Room {
     Made,
     /// There was one already; it has the size that was asked for.
     Kept,
+    /// There is one already, and more of it is in use than was asked for; it stays as it is.
+    InUse,
     /// There are leases in the folder, which a file system over it would hide.
     Occupied,
 }
@@ -39,8 +42,11 @@ pub fn make_room(folder: &Path, size: u64) -> Result<Room> {
         if rustix::fs::statfs(folder)?.f_type != TMPFS {
             return Err(Error::other("another file system than a tmpfs is mounted there"));
         }
-        rustix::mount::mount_remount(folder, flags, bounds.as_str())?;
-        return Ok(Room::Kept);
+        return match rustix::mount::mount_remount(folder, flags, bounds.as_str()) {
+            Ok(()) => Ok(Room::Kept),
+            Err(Errno::INVAL) => Ok(Room::InUse),
+            Err(error) => Err(error.into()),
+        };
     }
     if std::fs::read_dir(folder)?.next().is_some() {
         return Ok(Room::Occupied);

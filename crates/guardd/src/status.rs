@@ -11,7 +11,7 @@ pub(crate) fn status(error: LeaseError) -> Status {
         | LeaseError::TooManySpecs(_)
         | LeaseError::SameAccount(_)
         | LeaseError::OtherDomain { .. } => Code::InvalidArgument,
-        LeaseError::Full(_) | LeaseError::FullForUser { .. } => Code::ResourceExhausted,
+        LeaseError::Full(_) | LeaseError::FullFor { .. } => Code::ResourceExhausted,
         LeaseError::Exists(_) => Code::AlreadyExists,
         LeaseError::Unknown(_) | LeaseError::NothingToRenew { .. } => Code::NotFound,
         LeaseError::Owner { .. } | LeaseError::Name | LeaseError::NotServed { .. } => Code::PermissionDenied,

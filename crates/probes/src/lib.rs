@@ -77,6 +77,7 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, _)) => {
+                    oldest_first.retain(|connection| !connection.is_finished());
                     if oldest_first.len() >= MOST {
                         oldest_first.pop_front().iter().for_each(AbortHandle::abort);
                     }
@@ -204,6 +205,17 @@ mod tests {
         for stream in idle.iter_mut().take(4 * MOST) {
             assert_eq!(said(stream, b"").await, "");
         }
+    }
+
+    #[tokio::test]
+    async fn callers_who_were_answered_take_nobodys_place() {
+        let address = serve().await;
+        let mut slow = TcpStream::connect(address).await.unwrap();
+        slow.write_all(b"GET /metrics HTTP/1.1\r\n").await.unwrap();
+        for _ in 0..2 * MOST {
+            assert!(scrape(address).await.ends_with("leases 7\n"));
+        }
+        assert!(said(&mut slow, b"Host: x\r\n\r\n").await.ends_with("leases 7\n"));
     }
 
     #[tokio::test(start_paused = true)]

@@ -12,7 +12,7 @@ use dtyp::{Clock, FileTime};
 use zeroize::Zeroizing;
 
 use crate::observer::{Fetch, Occasion};
-use crate::{Asker, Cause, Guard, GuardError, Identity, Observer, Plugins, Step, Workload};
+use crate::{Asker, Cause, Guard, GuardError, Identity, Observer, Peer, Plugins, Step, Workload};
 
 pub use folder::{Folder, FolderError, Owner, Readers};
 pub use term::Term;
@@ -46,7 +46,7 @@ pub struct Keytabs {
 /// Identities in a folder. Only their terms are kept in memory: no password, no key.
 pub struct Lease {
     id: String,
-    asked_by: String,
+    asked_by: Peer,
     workload: Option<Workload>,
     guard: Guard,
     members: Vec<Member>,
@@ -63,9 +63,9 @@ const LOOK: Duration = Duration::from_secs(30);
 impl Lease {
     /// A lease of which nothing is there yet. `id` and `asked_by` are for the audit.
     #[must_use]
-    pub fn new(id: &str, asked_by: &str, guard: Guard, members: Vec<Member>, keytabs: Keytabs, folder: Folder) -> Self {
+    pub fn new(id: &str, asked_by: Peer, guard: Guard, members: Vec<Member>, keytabs: Keytabs, folder: Folder) -> Self {
         let term = Term { fetched: FileTime(0), end: FileTime(0), password: FileTime(0) };
-        let (id, asked_by) = (id.to_owned(), asked_by.to_owned());
+        let id = id.to_owned();
         Self { id, asked_by, workload: None, guard, members, keytabs, folder, term, failures: 0, look: LOOK }
     }
 
@@ -202,7 +202,7 @@ impl Lease {
             observer.fetched(&Fetch {
                 occasion,
                 lease: &self.id,
-                asked_by: &self.asked_by,
+                asked_by: self.asked_by,
                 workload: self.workload.as_ref(),
                 spec,
                 asker,

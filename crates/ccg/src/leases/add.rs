@@ -8,7 +8,7 @@ use super::admission::Place;
 use super::members::members;
 use super::places::at;
 use super::record::Record;
-use super::{Added, Bring, LeaseError, LeaseId, Leases, Limits, Peer, Process, Request, ZERO};
+use super::{Added, Bring, Holder, LeaseError, LeaseId, Leases, Peer, Process, Request, ZERO};
 use crate::{Lease, Member, Readers};
 
 impl Leases {
@@ -46,19 +46,16 @@ impl Leases {
         Ok(Added { id, folders })
     }
 
-    fn check(&self, request: &Request) -> Result<(Vec<Member>, Place), LeaseError> {
-        let uid = request.peer.uid;
-        let place = self.inner.admission.enter(uid, |adding, adding_own| {
-            let Limits { leases, leases_of_a_user: most, .. } = self.inner.limits;
+    pub(super) fn check(&self, request: &Request) -> Result<(Vec<Member>, Place), LeaseError> {
+        let holder = Holder::of(&request.peer, request.workload.as_ref());
+        let place = self.inner.admission.enter(holder.clone(), |adding, adding_own| {
+            let (all, most) = (self.inner.limits.leases, holder.most(&self.inner.limits));
             let held = self.held();
-            if held.len() + adding >= leases {
-                return Err(LeaseError::Full(leases));
+            if held.len() + adding >= all {
+                return Err(LeaseError::Full(all));
             }
-            let own = held.values().filter(|held| held.record.peer.uid == uid).count();
-            match request.peer.is_trusted() || own + adding_own < most {
-                true => Ok(()),
-                false => Err(LeaseError::FullForUser { uid, most }),
-            }
+            let own = held.values().filter(|held| held.record.holder() == holder).count();
+            if own + adding_own >= most { Err(LeaseError::FullFor { holder, most }) } else { Ok(()) }
         })?;
         if !request.peer.is_trusted() {
             check_untrusted(request)?;

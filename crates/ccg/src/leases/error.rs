@@ -26,11 +26,11 @@ pub enum LeaseError {
         /// The guard's.
         served: String,
     },
-    /// One user holds too many.
-    #[error("uid {uid} already has {most} leases, which is the most that one user may have: release some")]
-    FullForUser {
+    /// One user or one pod holds too many.
+    #[error("{holder} already has {most} leases, which is the most that one may have: release some, or ask for fewer")]
+    FullFor {
         /// Who.
-        uid: u32,
+        holder: super::Holder,
         /// How many.
         most: usize,
     },

@@ -8,6 +8,7 @@ mod admission;
 mod domains;
 mod ended;
 mod error;
+mod holder;
 mod id;
 mod keeper;
 mod members;
@@ -37,6 +38,7 @@ use crate::{Folder, FolderError, Guard, Lease, Member, Observer};
 use admission::Admission;
 pub use domains::Domains;
 pub use error::LeaseError;
+pub use holder::Holder;
 pub use id::{BadLeaseId, LeaseId};
 pub use keeper::Standing;
 use keeper::{Keeper, Renew};
@@ -62,13 +64,15 @@ pub struct Limits {
     pub leases: usize,
     /// How many of them for one user, other than root and its own.
     pub leases_of_a_user: usize,
+    /// How many of them for one pod.
+    pub leases_of_a_pod: usize,
     /// How many it fetches at the same time.
     pub fetching: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { leases: 10_000, leases_of_a_user: 256, fetching: 32 }
+        Self { leases: 10_000, leases_of_a_user: 256, leases_of_a_pod: 16, fetching: 32 }
     }
 }
 
@@ -146,8 +150,8 @@ impl Leases {
 
     fn lease(&self, record: &Record, members: Vec<Member>) -> Lease {
         let folder = Folder::new(self.inner.places.identities.join(record.id.as_str()), record.owner);
-        let (id, asked_by, folder) = (record.id.as_str(), record.peer.to_string(), folder.for_readers(record.readers));
-        let lease = Lease::new(id, &asked_by, self.inner.guard.clone(), members, record.keytabs.clone(), folder);
+        let (id, folder) = (record.id.as_str(), folder.for_readers(record.readers));
+        let lease = Lease::new(id, record.peer, self.inner.guard.clone(), members, record.keytabs.clone(), folder);
         lease.with_workload(record.workload.clone())
     }
 

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Owner;
+
 /// A process on this machine, as the system vouches for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Peer {
@@ -16,6 +18,13 @@ pub struct Peer {
 }
 
 impl Peer {
+    /// This process.
+    #[must_use]
+    pub fn this_process() -> Self {
+        let Owner { uid, gid } = Owner::this_process();
+        Self { uid, gid, pid: None }
+    }
+
     /// Root, and the guard's own user.
     #[must_use]
     pub fn is_trusted(&self) -> bool {

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::LeaseId;
 use super::peer::Peer;
 use super::process::Process;
 use super::workload::Workload;
+use super::{Holder, LeaseId};
 use crate::{Keytabs, Owner, Readers, Term};
 
 /// Larger files are not ours.
@@ -49,6 +49,10 @@ pub(super) enum Brought {
 
 impl Record {
     pub const VERSION: u32 = 1;
+
+    pub fn holder(&self) -> Holder {
+        Holder::of(&self.peer, self.workload.as_ref())
+    }
 
     fn path(folder: &Path, id: &LeaseId) -> PathBuf {
         folder.join(format!("{id}.json"))

@@ -35,15 +35,10 @@ fn root() -> Peer {
 
 /// What a guard left that held a lease in this domain for some hours to come.
 fn left_behind(place: &tempfile::TempDir, domain: &str, brought: Option<Brought>) -> (LeaseId, PathBuf) {
-    left_behind_for(place, domain, brought, None)
+    left_behind_with(place, domain, |record| record.brought = brought)
 }
 
-fn left_behind_for(
-    place: &tempfile::TempDir,
-    domain: &str,
-    brought: Option<Brought>,
-    process: Option<Process>,
-) -> (LeaseId, PathBuf) {
+fn left_behind_with(place: &tempfile::TempDir, domain: &str, change: impl FnOnce(&mut Record)) -> (LeaseId, PathBuf) {
     drop(resume(place, domain));
     let (id, now) = (LeaseId::random(&SystemRandom), SystemClock.now());
     let hours = |count: u64| now.saturating_add(std::time::Duration::from_secs(3600 * count));
@@ -51,19 +46,20 @@ fn left_behind_for(
     let folder = Folder::new(places(place).identities.join(id.as_str()), Owner::this_process());
     folder.create(&["webapp01"]).unwrap();
     folder.put("webapp01", Folder::CCACHE, b"tickets").unwrap();
-    let record = Record {
+    let mut record = Record {
         version: Record::VERSION,
         id: id.clone(),
         peer: root(),
         owner: Owner::this_process(),
         readers: Readers::Owner,
         workload: None,
-        process,
+        process: None,
         keytabs: Keytabs::default(),
         specs: vec![spec(domain)],
-        brought,
+        brought: None,
         term,
     };
+    change(&mut record);
     record.save(&places(place).records).unwrap();
     (id, folder.account("webapp01").join(Folder::CCACHE))
 }
@@ -122,8 +118,9 @@ async fn a_lease_ends_with_its_process_also_when_that_was_missed_while_no_guard_
     let child = || std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
     let (mut running, mut earlier) = (child(), child());
     let process = |child: &std::process::Child| Some(Process::of(i32::try_from(child.id()).unwrap()).unwrap());
-    let (lasting, lasting_ccache) = left_behind_for(&place, "contoso.com", None, process(&running));
-    let (missed, missed_ccache) = left_behind_for(&place, "contoso.com", None, process(&earlier));
+    let (lasting, lasting_ccache) =
+        left_behind_with(&place, "contoso.com", |record| record.process = process(&running));
+    let (missed, missed_ccache) = left_behind_with(&place, "contoso.com", |record| record.process = process(&earlier));
     let (_, without) = left_behind(&place, "contoso.com", None);
     let end = |child: &mut std::process::Child| {
         drop(child.stdin.take());
@@ -143,4 +140,32 @@ async fn a_lease_ends_with_its_process_also_when_that_was_missed_while_no_guard_
     end(&mut running);
     assert!(ended(&lasting, 2).await && !lasting_ccache.exists());
     assert!(without.exists() && leases.list(&root()).len() == 1);
+}
+
+#[tokio::test]
+async fn one_pod_cannot_take_the_leases_of_all() {
+    let pod = |uid: &str| {
+        let text = str::to_owned;
+        Some(Workload { namespace: text("shop"), pod: text("web-0"), uid: text(uid), service_account: text("web") })
+    };
+    let place = tempfile::tempdir().unwrap();
+    for _ in 0..Limits::default().leases_of_a_pod {
+        left_behind_with(&place, "contoso.com", |record| record.workload = pod("u-1"));
+    }
+    let leases = resume(&place, "contoso.com");
+    let ask = |uid| Request {
+        peer: root(),
+        id: None,
+        specs: vec![spec("contoso.com")],
+        owner: Owner::this_process(),
+        readers: Readers::Owner,
+        workload: pod(uid),
+        process: None,
+        keytabs: Keytabs::default(),
+        brought: None,
+    };
+    let refused = leases.check(&ask("u-1")).err().unwrap().to_string();
+    assert!(refused.contains("the pod with UID u-1 already has 16 leases"), "{refused}");
+    assert!(leases.check(&ask("u-2")).is_ok());
+    assert!(leases.check(&Request { workload: None, ..ask("u-1") }).is_ok());
 }

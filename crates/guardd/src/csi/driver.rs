@@ -168,7 +168,7 @@ impl Driver {
         };
         let request = || ccg::Request {
             process: None,
-            peer: own_peer(),
+            peer: Peer::this_process(),
             id: Some(lease.clone()),
             specs: vec![spec.clone()],
             owner,
@@ -180,7 +180,7 @@ impl Driver {
         let added = match self.leases.add(request()).await {
             Err(LeaseError::Exists(_)) => {
                 // Of an attempt that kubelet gave up waiting for.
-                self.leases.release(&own_peer(), lease).await.map_err(status)?;
+                self.leases.release(&Peer::this_process(), lease).await.map_err(status)?;
                 self.leases.add(request()).await
             }
             added => added,
@@ -221,7 +221,7 @@ impl Driver {
         if let Some(other) = known.as_ref().map(|known| &known.target).filter(|known| *known != target) {
             self.targets.clear(other, self.device).map_err(broken)?;
         }
-        match self.leases.release(&own_peer(), &id.lease()).await {
+        match self.leases.release(&Peer::this_process(), &id.lease()).await {
             Ok(_) | Err(LeaseError::Unknown(_)) => {}
             Err(error) => return Err(status(error)),
         }
@@ -263,11 +263,6 @@ impl Drop for Busy<'_> {
 }
 
 /// The guard itself asks, for a pod.
-pub(super) fn own_peer() -> Peer {
-    let Owner { uid, gid } = Owner::this_process();
-    Peer { uid, gid, pid: None }
-}
-
 fn code(answer: &Result<(), Status>) -> Code {
     answer.as_ref().err().map_or(Code::Ok, Status::code)
 }

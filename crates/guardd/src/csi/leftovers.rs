@@ -4,7 +4,9 @@ use std::path::Path;
 
 use ccg::LeaseId;
 
-use super::driver::{Driver, own_peer};
+use ccg::Peer;
+
+use super::driver::Driver;
 use super::request::Volume;
 
 /// Longer tables of mounts are not read to their end.
@@ -18,10 +20,10 @@ pub(super) async fn clean(driver: &Driver) -> std::io::Result<()> {
             tracing::warn!(pod = %volume.pod, error = error.message(), "a volume that is not in use cannot be removed");
         }
     }
-    let forgotten = driver.leases.list(&own_peer()).into_iter().filter(|lease| lease.workload.is_some());
+    let forgotten = driver.leases.list(&Peer::this_process()).into_iter().filter(|lease| lease.workload.is_some());
     for lease in forgotten.filter(|lease| !volumes.contains_key(&lease.id)) {
         tracing::info!(lease = %lease.id, "this pod's lease was never handed over, and is removed");
-        if let Err(error) = driver.leases.release(&own_peer(), &lease.id).await {
+        if let Err(error) = driver.leases.release(&Peer::this_process(), &lease.id).await {
             tracing::warn!(lease = %lease.id, %error, "it cannot be removed");
         }
     }

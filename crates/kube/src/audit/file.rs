@@ -1,32 +1,25 @@
 //! The audit as JSON lines, in a file or on standard output: one for each request. There is no secret in it.
 //!
 //! Anybody on the node can connect and be refused, so refusals of who showed no certificate are written sixty times a minute at most; the
-//! next line says how many there were besides. What comes with a certificate is always written.
+//! next such line says how many there were besides. What comes with a certificate is always written.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-use dtyp::FileTime;
+use ::audit::{Lines, Restraint};
 use pki::Certificate;
 use serde::Serialize;
 
 use super::{Audit, AuditEvent, Outcome};
 use crate::{RotationEvent, RotationOutcome};
 
-const MINUTE: Duration = Duration::from_secs(60);
 const MOST_STRANGERS_A_MINUTE: u32 = 60;
 
 /// Appends to a file, or writes to standard output.
-pub struct AuditFile(Mutex<State>);
-
-struct State {
-    out: Box<dyn Write + Send>,
-    strangers: u32,
-    since: Option<FileTime>,
-    omitted: u64,
+pub struct AuditFile {
+    lines: Lines,
+    strangers: Mutex<Restraint<()>>,
 }
 
 #[derive(Serialize)]
@@ -98,33 +91,19 @@ impl AuditFile {
     /// # Errors
     /// When it cannot be opened.
     pub fn open(path: &Path) -> io::Result<Self> {
-        if path == Path::new("-") {
-            return Ok(Self::to(Box::new(io::stdout())));
-        }
-        Ok(Self::to(Box::new(append(path)?)))
+        Ok(Self { lines: Lines::open(path)?, strangers: Mutex::new(Restraint::new(MOST_STRANGERS_A_MINUTE)) })
     }
-
-    fn to(out: Box<dyn Write + Send>) -> Self {
-        Self(Mutex::new(State { out, strangers: 0, since: None, omitted: 0 }))
-    }
-}
-
-fn append(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 impl Audit for AuditFile {
     fn record(&self, event: &AuditEvent) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if event.client.is_none() && !state.has_room_for_a_stranger(event.at) {
-            return;
+        let not_written = match &event.client {
+            Some(_) => Some(0),
+            None => self.strangers.lock().unwrap_or_else(PoisonError::into_inner).admit((), event.at),
+        };
+        if let Some(not_written) = not_written {
+            self.lines.write(&Line::of(event, not_written));
         }
-        let line = Line::of(event, std::mem::take(&mut state.omitted));
-        state.write(&line);
     }
 
     fn rotation(&self, event: &RotationEvent) {
@@ -140,37 +119,15 @@ impl Audit for AuditFile {
                 _ => None,
             },
         };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(&line);
-    }
-}
-
-impl State {
-    fn write(&mut self, line: &impl Serialize) {
-        let Ok(mut line) = serde_json::to_string(line) else { return };
-        line.push('\n');
-        let written = self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush());
-        if let Err(error) = written {
-            tracing::error!(%error, line, "the audit cannot be written");
-        }
-    }
-
-    fn has_room_for_a_stranger(&mut self, now: FileTime) -> bool {
-        // A clock that was set back begins a new minute too.
-        if self.since.is_none_or(|since| now < since || now.since(since) >= MINUTE) {
-            (self.since, self.strangers) = (Some(now), 0);
-        }
-        if self.strangers >= MOST_STRANGERS_A_MINUTE {
-            self.omitted = self.omitted.saturating_add(1);
-            return false;
-        }
-        self.strangers = self.strangers.saturating_add(1);
-        true
+        self.lines.write(&line);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use dtyp::SystemClock;
+    use std::time::Duration;
+
+    use dtyp::{FileTime, SystemClock};
     use pki::{Authority, Purpose, Validity};
     use serde_json::{Value, json};
 
@@ -216,11 +173,6 @@ mod tests {
             (&lines[1]["outcome"], &lines[1]["why"]),
             (&json!("unusable"), &json!("the secret has no usable \"\n"))
         );
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        }
     }
 
     #[test]

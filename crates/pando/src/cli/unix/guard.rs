@@ -150,7 +150,7 @@ pub struct GuardRun {
     /// Append one JSON line for each fetch to this file: who asked, for what, by whose credentials, and what came of it.
     #[arg(long, value_name = "FILE")]
     pub audit_log: Option<PathBuf>,
-    /// Where to answer Prometheus, on /metrics.
+    /// Where to answer the kubelet (/livez, /readyz) and Prometheus (/metrics), in the clear.
     #[arg(long, value_name = "ADDRESS")]
     pub metrics: Option<SocketAddr>,
     /// How many leases to keep at most.

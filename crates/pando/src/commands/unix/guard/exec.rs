@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ccg::{Folder, Keytabs, Lease, Logged, Member, Owner};
+use ccg::{Folder, Keytabs, Lease, Logged, Member, Owner, Peer};
 use dtyp::SystemClock;
 use tokio::process::{Child, Command};
 
+use super::disk::warn_of_disk;
 use super::scratch::Scratch;
 use super::source::Source;
 use crate::cli::GuardExec;
@@ -19,10 +20,11 @@ pub async fn exec(args: GuardExec) -> Result<ExitCode, Failed> {
     let parent = args.run_dir.clone().unwrap_or_else(memory);
     let folder =
         Scratch::make(&parent).map_err(|error| format!("no folder can be made in {}: {error}", parent.display()))?;
+    warn_of_disk(folder.path());
     let place = Folder::new(folder.path().join("identity"), Owner::this_process());
     let identity = place.account(spec.domain_join_config.machine_account_name.as_str());
     let keytabs = Keytabs { wanted: true, ..Keytabs::default() };
-    let mut lease = Lease::new("exec", "this command", guard, vec![Member { spec, domain }], keytabs, place);
+    let mut lease = Lease::new("exec", Peer::this_process(), guard, vec![Member { spec, domain }], keytabs, place);
     {
         let _progress = progress::start(format!("fetching the identity of {}", args.source.credspec.display()));
         lease.begin(None, &Logged).await.map_err(|error| {
@@ -68,7 +70,7 @@ async fn end(child: &mut Child) -> Result<std::process::ExitStatus, Failed> {
     Ok(child.wait().await?)
 }
 
-/// A folder in memory: what is kept there never reaches a disk.
+/// A folder in memory, if the machine has one: what is kept there never reaches a disk.
 fn memory() -> PathBuf {
     let places = [std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from), Some(PathBuf::from("/dev/shm"))];
     places.into_iter().flatten().find(|place| place.is_dir()).unwrap_or_else(std::env::temp_dir)

@@ -1,5 +1,6 @@
 //! `pando guard`: what comes of a credential spec. Here `fetch`; the others beside it.
 
+mod disk;
 mod exec;
 mod hook;
 mod leases;

@@ -15,6 +15,11 @@ pub fn prepare(args: &GuardPrepare) -> Result<ExitCode, Failed> {
     match made.map_err(|error| format!("no file system of {} MiB can be mounted on {path}: {error}", args.size))? {
         Room::Made => terminal::note(format_args!("identities in {path} have a file system of {} MiB", args.size)),
         Room::Kept => terminal::note(format_args!("the file system of {path} has {} MiB", args.size)),
+        Room::InUse => terminal::note(format_args!(
+            "the file system of {path} keeps the size that it has: more than {} MiB of it, or more of its files, are in use. \
+             Release leases, or ask for more",
+            args.size
+        )),
         Room::Occupied => terminal::note(format_args!(
             "{path} stays on the file system that it is on: there are leases in it. Release them, or start the machine anew"
         )),

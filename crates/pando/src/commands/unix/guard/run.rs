@@ -11,6 +11,7 @@ use dtyp::{Clock, SystemClock};
 use guardd::{Access, AuditFile, Metrics, Scrape, Watch};
 use tokio::net::UnixListener;
 
+use super::disk::warn_of_disk;
 use super::pods::Pods;
 use crate::cli::{GuardRun, resolver};
 use crate::commands::unix::limits::{allow_many_files, leave_no_core};
@@ -34,11 +35,13 @@ pub async fn run(args: GuardRun) -> Result<ExitCode, Failed> {
         None => None,
     };
     let scraped = scrape.as_ref().map(probes::Listener::address);
+    // Those that are found by their paths, and that nobody finds when these are removed.
+    let sockets = socket.iter().chain(&args.pods.csi_socket).cloned().collect();
     let aws = plugins::callers_aws(args.plugins.as_deref())?;
     announce(
         args.ready_file.as_deref(),
         &serde_json::json!({
-            "socket": socket,
+            "socket": socket.as_deref().map_or_else(|| "handed over by the service manager".to_owned(), display),
             "csi": args.pods.csi_socket.as_deref().map(display),
             "metrics": scraped.as_ref().map(SocketAddr::to_string),
             "leases": leases.standings().len(),
@@ -48,7 +51,9 @@ pub async fn run(args: GuardRun) -> Result<ExitCode, Failed> {
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     let scraping = async {
         match scrape {
-            Some(listener) => Scrape { metrics, leases: leases.clone(), clock }.serve::<Infallible>(listener).await,
+            Some(listener) => {
+                Scrape { metrics, leases: leases.clone(), clock, sockets }.serve::<Infallible>(listener).await
+            }
             None => std::future::pending().await,
         }
     };
@@ -95,15 +100,6 @@ fn leases(args: &GuardRun, clock: &Arc<dyn Clock>, observer: Arc<Watch>) -> Resu
     Ok(leases)
 }
 
-/// What was on a disk can be read from it later; what was in memory is gone with it.
-fn warn_of_disk(identities: &Path) {
-    const IN_MEMORY: [i64; 2] = [0x0102_1994, 0x8584_58f6];
-    if rustix::fs::statfs(identities).is_ok_and(|found| !IN_MEMORY.contains(&found.f_type)) {
-        let path = identities.display();
-        tracing::warn!(%path, "identities are kept on a disk, and may be found there later: choose a folder in memory (tmpfs)");
-    }
-}
-
 pub(super) fn identities(args: &GuardRun) -> PathBuf {
     args.krb_dir.clone().unwrap_or_else(|| args.run_dir.join("krb"))
 }
@@ -119,17 +115,17 @@ fn domains(args: &GuardRun, keytabs: &HostKeytabs) -> Result<Domains, Failed> {
     }
 }
 
-/// The socket that systemd handed over, or one of our own.
-async fn socket(args: &GuardRun) -> Result<(String, UnixListener, Access), Failed> {
+/// The socket that systemd handed over, or one of our own and its path.
+async fn socket(args: &GuardRun) -> Result<(Option<PathBuf>, UnixListener, Access), Failed> {
     if let Some(given) = listenfd::ListenFd::from_env().take_unix_listener(0)? {
         given.set_nonblocking(true)?;
         // Who may connect is what its unit says.
-        return Ok(("handed over by the service manager".to_owned(), UnixListener::from_std(given)?, Access::Socket));
+        return Ok((None, UnixListener::from_std(given)?, Access::Socket));
     }
     let path = args.socket.clone().unwrap_or_else(|| args.run_dir.join("guard.sock"));
     let access = if args.socket_group.is_some() { Access::Socket } else { Access::Own };
     let listener = guardd::bind(&path, args.socket_group).await?;
-    Ok((display(&path), listener, access))
+    Ok((Some(path), listener, access))
 }
 
 fn display(path: &Path) -> String {
