@@ -105,6 +105,22 @@ fn connections_that_say_nothing_keep_no_review_out() {
     drop(silent);
 }
 
+/// Of either version of HTTP, from eight addresses, at more connections than there are places.
+#[test]
+fn who_floods_it_neither_keeps_the_api_server_out_nor_takes_more_memory_than_its_pod_has() {
+    let cluster = shop().cluster;
+    let webhook = WebhookService::replica(cluster, &[]);
+    let before = webhook.peak_memory();
+    let address = webhook.ready["https"].as_str().expect("it says where");
+    let (host, port) = address.rsplit_once(':').expect("it has a port");
+    let flood = Tool::new("/usr/bin/python3").args(["-c", include_str!("flood.py"), host, port]).ok();
+    let said: Value = serde_json::from_str(&flood.stdout).expect("it prints JSON");
+    assert!(said["connections"].as_u64() > Some(300), "{said}");
+    assert_eq!(said["codes"], json!(["200", "200"]), "{}", webhook.log());
+    let peak = webhook.peak_memory();
+    assert!(peak < before.max(40 << 10) + (72 << 10), "{before} KiB before, {peak} KiB at most");
+}
+
 /// Nobody reads the answer that a controller gets; people look at Events.
 #[test]
 fn what_was_refused_is_told_where_people_look() {

@@ -10,14 +10,18 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use hyper::body::Body as _;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::peers::{Peer, Room};
+use super::places::Place;
+use super::rooms::{Room, What};
 
 /// A review holds an object at most twice, and etcd stores none larger than 1.5 MiB.
 const LONGEST: usize = 4 << 20;
-/// For it to arrive, and before that for room.
+/// For it to arrive, and for room.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// Who sends is given so long, and more for what has come: so many bytes a second are the least.
+const BEGINNING: Duration = Duration::from_secs(2);
+const LEAST_SPEED: usize = 64 << 10;
 /// Of a body that is refused for its size, so much is read and thrown away: who is still sending would not hear why.
 const DRAINED: usize = 16 << 20;
 
@@ -25,7 +29,7 @@ const DRAINED: usize = 16 << 20;
 pub(super) struct Held {
     pub(super) bytes: Bytes,
     pub(super) room: Room,
-    pub(super) peer: Arc<Peer>,
+    pub(super) place: Arc<Place>,
 }
 
 /// What is sent, and its room until that is done: who reads slowly, or not at all, has no more than its share kept for it.
@@ -41,8 +45,12 @@ impl AsRef<[u8]> for Kept {
 }
 
 /// An answer in JSON that keeps its room until it is sent.
-pub(super) fn json(answer: &serde_json::Value, room: Room) -> Response {
-    let text = Bytes::from_owner(Kept { text: answer.to_string().into_bytes(), _room: room });
+pub(super) async fn json(answer: &serde_json::Value, mut room: Room) -> Response {
+    let text = answer.to_string().into_bytes();
+    if !room.hold(text.len()).await {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    let text = Bytes::from_owner(Kept { text, _room: room });
     ([(CONTENT_TYPE, "application/json")], text).into_response()
 }
 
@@ -60,40 +68,46 @@ pub(super) async fn read(request: Request) -> Result<Held, Response> {
         return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response());
     }
     let wanted = size.upper().and_then(|size| usize::try_from(size).ok()).unwrap_or(LONGEST).min(LONGEST);
-    let Some(peer) = request.extensions().get::<Arc<Peer>>().map(Arc::clone) else {
+    let Some(place) = request.extensions().get::<Arc<Place>>().map(Arc::clone) else {
         return Err(StatusCode::INTERNAL_SERVER_ERROR.into_response());
     };
-    let room = in_time(peer.room_for_body(wanted)).await?;
-    match timeout(PATIENCE, collect(request.into_body(), wanted)).await {
-        Ok(Some(bytes)) => Ok(Held { bytes, room, peer }),
-        Ok(None) => Err(StatusCode::PAYLOAD_TOO_LARGE.into_response()),
-        Err(_) => Err(StatusCode::REQUEST_TIMEOUT.into_response()),
-    }
-}
-
-/// Room, if there is some in time.
-pub(super) async fn in_time(room: impl Future<Output = Option<Room>>) -> Result<Room, Response> {
-    match timeout(PATIENCE, room).await {
-        Ok(Some(room)) => Ok(room),
-        _ => Err(StatusCode::SERVICE_UNAVAILABLE.into_response()),
+    let mut room = Room::none(&place, What::Body);
+    match collect(request.into_body(), wanted, &mut room).await {
+        Ok(bytes) => Ok(Held { bytes, room, place }),
+        Err(code) => Err(code.into_response()),
     }
 }
 
 /// All of it, in memory that grows with what has come and not with what was promised.
-async fn collect(body: axum::body::Body, most: usize) -> Option<Bytes> {
-    let (mut parts, mut bytes) = (body.into_data_stream(), Vec::new());
-    while let Some(part) = parts.next().await {
-        let part = part.ok()?;
+async fn collect(body: axum::body::Body, most: usize, room: &mut Room) -> Result<Bytes, StatusCode> {
+    let (mut parts, mut bytes, mut begun) = (body.into_data_stream(), Vec::new(), Instant::now());
+    loop {
+        let part = match timeout_at(begun + patience(bytes.len()), parts.next()).await {
+            Ok(None) => return Ok(bytes.into()),
+            Ok(Some(part)) => part.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?,
+            Err(_) => return Err(StatusCode::REQUEST_TIMEOUT),
+        };
         if part.len() > most.saturating_sub(bytes.len()) {
-            return None;
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
         if bytes.capacity() - bytes.len() < part.len() {
-            let doubled = bytes.len().max(part.len()).max(4 << 10);
-            bytes.reserve_exact(doubled.min(most - bytes.len()));
+            let doubled = bytes.len() + bytes.len().max(part.len()).max(4 << 10);
+            let waited = Instant::now();
+            if !room.hold(doubled.min(most)).await {
+                return Err(StatusCode::SERVICE_UNAVAILABLE);
+            }
+            // That is not the sender's fault.
+            begun += waited.elapsed();
+            bytes.reserve_exact(doubled.min(most) - bytes.len());
         }
         bytes.extend_from_slice(&part);
     }
-    Some(bytes.into())
+}
+
+/// For as much as has come, and a little more.
+fn patience(come: usize) -> Duration {
+    let seconds = u32::try_from(come / LEAST_SPEED).unwrap_or(u32::MAX);
+    BEGINNING.saturating_add(Duration::from_secs(1).saturating_mul(seconds)).min(PATIENCE)
 }
 
 async fn drain(body: axum::body::Body) {

@@ -10,12 +10,14 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio::time::timeout;
 
 use super::body::PATIENCE;
+use super::rooms::What;
 
 /// Connections of all addresses, and of one.
-const MOST: usize = 512;
+const MOST: usize = 256;
 const MOST_OF_ONE: usize = 64;
 /// With those that wait until one of so many reviews has been answered.
 pub(super) const MOST_AND_WAITING: usize = MOST + 64;
@@ -25,21 +27,24 @@ pub(super) const MOST_AND_WAITING: usize = MOST + 64;
 pub(super) struct Places {
     state: Arc<Mutex<State>>,
     freed: Arc<Notify>,
+    room_freed: Arc<Notify>,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     /// Grows with each thing that happens.
     turn: u64,
-    taken: HashMap<u64, Taken>,
+    pub(super) taken: HashMap<u64, Taken>,
 }
 
-struct Taken {
-    by: IpAddr,
+pub(super) struct Taken {
+    pub(super) by: IpAddr,
     /// Since when it has had no review that is being answered.
     since: u64,
-    reviews: usize,
-    leave: Arc<Notify>,
+    pub(super) reviews: usize,
+    /// Kibibytes.
+    pub(super) room: HashMap<What, usize>,
+    pub(super) leave: Arc<Notify>,
 }
 
 /// One of them, until this is dropped, or until it is somebody else's.
@@ -76,7 +81,8 @@ impl Places {
             state.give_way(None)?;
         }
         let (number, leave) = (state.next(), Arc::new(Notify::new()));
-        state.taken.insert(number, Taken { by, since: number, reviews: 0, leave: Arc::clone(&leave) });
+        let taken = Taken { by, since: number, reviews: 0, room: HashMap::new(), leave: Arc::clone(&leave) };
+        state.taken.insert(number, taken);
         Some(Place { number, leave, all: self.clone() })
     }
 
@@ -111,7 +117,30 @@ impl State {
     }
 }
 
+impl Taken {
+    pub(super) fn has(&self, what: What) -> usize {
+        self.room.get(&what).copied().unwrap_or_default()
+    }
+}
+
 impl Place {
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.all.state()
+    }
+
+    /// Ends when somebody has given room back, or may have to.
+    pub(super) fn room_freed(&self) -> Notified<'_> {
+        self.all.room_freed.notified()
+    }
+
+    pub(super) fn tell_of_room(&self) {
+        self.all.room_freed.notify_waiters();
+    }
+
     /// Ends when the place is somebody else's.
     pub(super) async fn is_lost(&self) {
         self.leave.notified().await;
@@ -131,7 +160,9 @@ impl Place {
             taken.reviews = taken.reviews.saturating_add_signed(more);
             taken.since = turn;
         }
+        drop(state);
         self.all.freed.notify_one();
+        self.tell_of_room();
     }
 }
 
@@ -139,6 +170,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.all.state().taken.remove(&self.number);
         self.all.freed.notify_one();
+        self.tell_of_room();
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::response::{Json, Response};
+use axum::response::{IntoResponse, Json, Response};
 use axum::routing::any;
 use hyper::body::Incoming;
 use hyper::service::{Service as _, service_fn};
@@ -26,9 +26,9 @@ use super::callers::Entrance;
 use super::decide::{Decider, Lookups};
 use super::events::Events;
 use super::metrics::Metrics;
-use super::peers::{Peer, Peers};
 use super::places::{MOST_AND_WAITING, Place, Places};
 use super::review::{Addition, Review, answer};
+use super::rooms::{Room, What};
 use super::{Denial, body};
 use crate::connections;
 
@@ -72,17 +72,15 @@ async fn review<L: Lookups>(
     decide: impl AsyncFnOnce(&Review) -> Result<Vec<Addition>, Denial>,
 ) -> Response {
     let asked = Instant::now();
-    let place = request.extensions().get::<Arc<Place>>().map(Arc::clone);
-    let (review, body_room, peer) = match body::read(request).await {
-        Ok(held) => (Review::parse(held.bytes), held.room, held.peer),
+    let (review, body_room, place) = match body::read(request).await {
+        Ok(held) => (Review::parse(held.bytes), held.room, held.place),
         Err(refused) => return refused,
     };
-    let _answering = place.as_ref().map(Place::answers);
-    let wanted = review.as_ref().map_or(LEAST_ANSWER, expected);
-    let answer_room = match body::in_time(peer.room_for_answer(wanted)).await {
-        Ok(room) => room,
-        Err(refused) => return refused,
-    };
+    let _answering = place.answers();
+    let mut answer_room = Room::none(&place, What::Answer);
+    if !answer_room.hold(review.as_ref().map_or(LEAST_ANSWER, expected)).await {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
     let (uid, result) = match &review {
         Ok(review) => (review.uid.as_str(), decide(review).await),
         Err(denial) => ("", Err(denial.clone())),
@@ -90,13 +88,13 @@ async fn review<L: Lookups>(
     service.say(path, asked, review.as_ref().ok(), result.as_ref().err());
     let answer = answer(uid, &result);
     drop((review, body_room));
-    body::json(&answer, answer_room)
+    body::json(&answer, answer_room).await
 }
 
-/// How much memory the answer may take: contents of a credential spec have one or two kibibytes, and are copied a few times.
+/// How much memory the answer may take, before it is known: contents of a credential spec have one or two kibibytes, and are copied a few times.
 fn expected(review: &Review) -> usize {
     const EACH: usize = 16 << 10;
-    const MOST: usize = 4 << 20;
+    const MOST: usize = 1 << 20;
     review.names().saturating_mul(EACH).clamp(LEAST_ANSWER, MOST)
 }
 
@@ -116,7 +114,7 @@ impl<L> Service<L> {
 
 /// Takes connections until stopped, then lets those that are open finish what they are at.
 pub(super) async fn serve(listener: TcpListener, entrance: Entrance, pages: Router, stopped: watch::Receiver<()>) {
-    let inside = Inside { places: Places::default(), peers: Arc::new(Peers::default()), entrance, pages, stopped };
+    let inside = Inside { places: Places::default(), entrance, pages, stopped };
     let stopped = inside.stopped.clone();
     let connection = move |stream, peer: SocketAddr| inside.clone().connection(stream, peer.ip());
     connections::serve("the webhook", listener, MOST_AND_WAITING, stopped, connection).await;
@@ -126,7 +124,6 @@ pub(super) async fn serve(listener: TcpListener, entrance: Entrance, pages: Rout
 #[derive(Clone)]
 struct Inside {
     places: Places,
-    peers: Arc<Peers>,
     entrance: Entrance,
     pages: Router,
     stopped: watch::Receiver<()>,
@@ -137,9 +134,9 @@ impl Inside {
         let Some(place) = self.places.place(by).await else {
             return tracing::debug!("as many reviews as may be are being answered");
         };
-        let (place, peer) = (Arc::new(place), self.peers.at(by));
+        let place = Arc::new(place);
         tokio::select! {
-            () = conversation(stream, peer, Arc::clone(&place), self.entrance, self.pages, self.stopped) => {}
+            () = conversation(stream, Arc::clone(&place), self.entrance, self.pages, self.stopped) => {}
             () = place.is_lost() => tracing::debug!("a connection without a review gives way to a newcomer"),
         }
     }
@@ -147,7 +144,6 @@ impl Inside {
 
 async fn conversation<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
-    peer: Arc<Peer>,
     place: Arc<Place>,
     entrance: Entrance,
     pages: Router,
@@ -162,7 +158,6 @@ async fn conversation<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let (tell, pages) = (Arc::clone(&asked), TowerToHyperService::new(pages.into_service::<Incoming>()));
     let service = service_fn(move |mut request| {
         tell.notify_one();
-        request.extensions_mut().insert(Arc::clone(&peer));
         request.extensions_mut().insert(Arc::clone(&place));
         pages.call(request)
     });
@@ -189,18 +184,19 @@ async fn conversation<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     }
 }
 
-/// What a caller can have the webhook keep for it is bounded in either version of HTTP.
+/// What a caller can have the webhook keep for it is bounded in either version of HTTP. What has come and is not read yet takes no room of bodies:
+/// at all places together it is as much again at most. RFC 9113 6.9.2: no connection's window is smaller.
 fn builder() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(64 << 10).max_headers(64);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(32 << 10).max_headers(64);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(32)
-        .initial_stream_window_size(64 << 10)
-        .initial_connection_window_size(256 << 10)
+        .max_concurrent_streams(8)
+        .initial_stream_window_size(16 << 10)
+        .initial_connection_window_size((64 << 10) - 1)
         .max_send_buf_size(64 << 10)
-        .max_header_list_size(16 << 10)
+        .max_header_list_size(8 << 10)
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(PATIENCE);
     builder

@@ -72,7 +72,7 @@ async fn site_for(callers: Option<Callers>) -> Site {
     let decider = Decider { lookups: NoCluster, random_hostname: false, random: Arc::new(SystemRandom) };
     let pages = router(Arc::new(Service { decider, metrics: Arc::new(Metrics::default()), events: None }));
     let (stop, stopped) = watch::channel(());
-    let inside = Inside { places: Places::default(), peers: Arc::new(Peers::default()), entrance, pages, stopped };
+    let inside = Inside { places: Places::default(), entrance, pages, stopped };
     Site { folder, clock, keeper, roots, inside, stop }
 }
 
@@ -297,24 +297,56 @@ async fn ten_megabytes_are_refused_and_their_sender_hears_why() {
     assert!(answer.unwrap().starts_with("HTTP/1.1 413"));
 }
 
-/// One caller's bodies that never end take up its own room.
+/// What is promised takes no room, from however many addresses; and what is there makes room for who has less.
 #[tokio::test(start_paused = true)]
-async fn bodies_under_way_have_a_bound_and_who_waits_too_long_is_told() {
+async fn bodies_that_never_end_keep_nobody_waiting() {
     let site = site().await;
-    let mut held = Vec::new();
     let announce = format!("{HEAD}content-length: {}\r\n\r\n", 4 << 20);
-    for _ in 0..2 {
-        let mut stream = site.call(&site.roots).await.unwrap();
-        stream.write_all(announce.as_bytes()).await.unwrap();
-        held.push(stream);
+    for sent in [0, 3 << 20] {
+        let mut held = Vec::new();
+        for turn in 0..16 {
+            let mut stream = site.call_from(2 + turn % 8).await;
+            stream.write_all(announce.as_bytes()).await.unwrap();
+            // When somebody has to give way it is the end of the connection.
+            let _ = stream.write_all(&vec![b' '; sent]).await;
+            held.push(stream);
+        }
+        let begun = tokio::time::Instant::now();
+        for name in ["mutated", "validated"] {
+            asked(&mut site.call(&site.roots).await.unwrap(), name).await;
+        }
+        assert!(begun.elapsed() < Duration::from_millis(100), "{sent}: {:?}", begun.elapsed());
     }
-    tokio::time::sleep(Duration::from_millis(1)).await;
-    let mut late = site.call(&site.roots).await.unwrap();
-    let text = body("late");
-    late.write_all(format!("{HEAD}content-length: {}\r\n\r\n{text}", text.len()).as_bytes()).await.unwrap();
-    let waited = tokio::time::Instant::now();
-    assert!(answered(&mut late).await.contains("\"uid\":\"late\""), "when the others were given up");
-    assert!(waited.elapsed() > Duration::from_secs(5), "{:?}", waited.elapsed());
+}
+
+/// A byte now and then is no way to keep what was taken.
+#[tokio::test(start_paused = true)]
+async fn a_body_comes_at_a_least_speed() {
+    let site = site().await;
+    for (each, code) in [(64 << 10, " 200 "), (1, " 408 ")] {
+        let text = format!("{}{}", body("slow"), " ".repeat(5 * (64 << 10)));
+        let mut stream = site.call(&site.roots).await.unwrap();
+        stream.write_all(format!("{HEAD}content-length: {}\r\n\r\n", text.len()).as_bytes()).await.unwrap();
+        let (mut reading, mut writing) = tokio::io::split(stream);
+        let sending = async {
+            for part in text.as_bytes().chunks(each) {
+                if writing.write_all(part).await.is_err() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(900)).await;
+            }
+        };
+        let answer = async {
+            let mut text = [0; 64];
+            let read = reading.read(&mut text).await.unwrap();
+            String::from_utf8_lossy(&text[..read]).into_owned()
+        };
+        let answer = tokio::select! {
+            answer = answer => answer,
+            () = async { sending.await; std::future::pending().await } => unreachable!(),
+        };
+        assert!(answer.contains(code), "{each}: {answer}");
+    }
 }
 
 /// Silent before TLS, after it, and with half of a review: from as many addresses as it takes to have all places.
@@ -342,14 +374,18 @@ async fn however_many_say_nothing_or_say_it_slowly_a_review_is_answered_at_once(
 /// Answers that nobody reads are kept no longer than there is room for them.
 #[tokio::test(start_paused = true)]
 async fn an_answer_has_room_until_it_is_sent() {
-    let peers = Peers::default();
-    let peer = peers.at([127, 0, 0, 1].into());
-    let sent = body::json(&json!({ "response": 1 }), body::in_time(peer.room_for_answer(8 << 20)).await.unwrap());
+    let places = Places::default();
+    let place = Arc::new(places.place([127, 0, 0, 1].into()).await.unwrap());
+    let mut room = Room::none(&place, What::Answer);
+    assert!(room.hold(8 << 20).await);
+    let long = "x".repeat((8 << 20) - 20);
+    let sent = body::json(&json!({ "response": long }), room).await;
     let mut parts = sent.into_body().into_data_stream();
     let part = futures_util::StreamExt::next(&mut parts).await.unwrap().unwrap();
     drop(parts);
-    assert!(body::in_time(peer.room_for_answer(1)).await.is_err(), "it is still under way");
-    assert_eq!(part, r#"{"response":1}"#);
+    let mut next = Room::none(&place, What::Answer);
+    assert!(!next.hold(1 << 20).await, "it is still under way");
+    assert!(part.starts_with(b"{\"response\":\"xxx"));
     drop(part);
-    assert!(body::in_time(peer.room_for_answer(8 << 20)).await.is_ok());
+    assert!(next.hold(8 << 20).await);
 }
