@@ -80,7 +80,7 @@ impl WebhookService {
                 "--also-called",
                 &cluster.address().to_string(),
                 "--configuration",
-                &format!("{name}-{name}"),
+                &format!("{name}.{name}"),
                 "--kubeconfig",
             ])
             .arg(kubeconfig)
