@@ -209,7 +209,18 @@ mod tests {
             "#
         ));
         let clsid = "00112233-4455-6677-8899-aabbccddeeff".parse().unwrap();
-        assert_eq!(plugins.unwrap().get(clsid).unwrap().name(), "team-vault");
+        let plugins = plugins.unwrap();
+        assert_eq!(plugins.get(clsid).unwrap().name(), "team-vault");
+        // What is narrowed is refused before anybody is asked.
+        let akv = plugins.get(credspec::AKV_CLSID).unwrap();
+        for (id, vault, refused) in [
+            ("f0f22d05-6a63-4a1e-a2d1-0fa2fa2ba1b7", "other.vault.azure.net", "is not one of the vaults"),
+            ("11111111-2222-3333-4444-555555555555", "contoso.vault.azure.net", "is not one of those"),
+        ] {
+            let input = format!("ObjectId={id};SecretUri=https://{vault}/secrets/x");
+            let error = akv.get_password_credentials(&input).unwrap_err().to_string();
+            assert!(error.contains(refused), "{error}");
+        }
     }
 
     #[test]

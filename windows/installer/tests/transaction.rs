@@ -234,6 +234,18 @@ fn plugins_are_found_where_they_were_installed_moved_from_there_and_taken_away()
 }
 
 #[test]
+fn another_path_of_the_same_folder_takes_nothing_away() {
+    let mut memory = Memory::fresh();
+    install(&mut memory, &all(), "one", false).unwrap();
+    memory.drive = Some((r"X:\".to_owned(), r"C:\Program Files\".to_owned()));
+    let same = Layout::at(r"X:\Pando\ccg".into());
+    let seen = Seen::look(&memory, &same).unwrap();
+    let report = install_these(&mut memory, &same, &seen, &wanted(&all(), "one"), false, &|| true).unwrap();
+    assert!(report.plugins.iter().all(|one| one.state == State::Installed), "{report:?}");
+    assert_eq!(dlls(&memory).len(), 2);
+}
+
+#[test]
 fn what_is_installed_where_nobody_knows_is_not_passed_over_in_silence() {
     let mut memory = installed_elsewhere();
     memory.keys.retain(|key, _| *key != r"SOFTWARE\Pando".into() && !key.is_below(&r"SOFTWARE\Pando".into()));

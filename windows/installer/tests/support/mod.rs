@@ -28,6 +28,8 @@ pub struct Memory {
     pub files: BTreeMap<Caseless, Node>,
     pub loaded: Vec<Caseless>,
     pub at_restart: Vec<Caseless>,
+    /// A drive that is a folder of another one.
+    pub drive: Option<(String, String)>,
     /// How many steps are taken before one fails.
     pub fails_after: Option<usize>,
     /// Whether those after that one fail too: then nothing can be taken back.
@@ -68,6 +70,12 @@ impl Memory {
     /// What is on it, without what is only about failing.
     pub fn state(&self) -> (BTreeMap<Caseless, BTreeMap<Caseless, Value>>, BTreeMap<Caseless, Node>) {
         (self.keys.clone(), self.files.clone())
+    }
+
+    /// The path that is meant.
+    fn real(&self, path: &Caseless) -> Caseless {
+        let drive = self.drive.as_ref().filter(|(drive, _)| path.as_str().starts_with(drive));
+        drive.map_or_else(|| path.clone(), |(drive, folder)| path.as_str().replacen(drive, folder, 1).into())
     }
 
     fn tree(&self, path: &Caseless) -> Option<Tree> {
@@ -115,6 +123,14 @@ impl Memory {
     }
 
     fn file_step(&mut self, step: &Step) -> Result<(), &'static str> {
+        let step = &match step.clone() {
+            Step::MakeFolder(path) => Step::MakeFolder(self.real(&path)),
+            Step::RemoveFolder(path) => Step::RemoveFolder(self.real(&path)),
+            Step::WriteFile { path, contents } => Step::WriteFile { path: self.real(&path), contents },
+            Step::RemoveFile { path, contents } => Step::RemoveFile { path: self.real(&path), contents },
+            Step::Rename { from, to } => Step::Rename { from: self.real(&from), to: self.real(&to) },
+            other => other,
+        };
         let there = |path: &Caseless| self.files.contains_key(path);
         let in_folder = |path: &Caseless| {
             path.parent().is_none_or(|parent| matches!(self.files.get(&parent), Some(Node::Folder { .. })))
@@ -150,7 +166,7 @@ impl Machine for Memory {
     }
 
     fn find(&self, path: &Caseless) -> Result<Found, Failure> {
-        Ok(match self.files.get(path) {
+        Ok(match self.files.get(&self.real(path)) {
             None => Found::Nothing,
             Some(Node::Folder { open_to }) => Found::Folder { open_to: open_to.clone() },
             Some(Node::File(contents)) => Found::File { sha256: sha256(contents), open_to: None },
@@ -162,12 +178,13 @@ impl Machine for Memory {
     }
 
     fn list(&self, folder: &Caseless) -> Result<Vec<String>, Failure> {
-        let inside = self.files.keys().filter(|file| file.parent().as_ref() == Some(folder));
+        let folder = self.real(folder);
+        let inside = self.files.keys().filter(|file| file.parent().as_ref() == Some(&folder));
         Ok(inside.map(|file| file.name().to_owned()).collect())
     }
 
     fn same(&self, one: &Caseless, other: &Caseless) -> Result<bool, Failure> {
-        Ok(one == other)
+        Ok(self.real(one) == self.real(other))
     }
 
     fn take(&mut self, step: &Step) -> Result<(), Failure> {
@@ -179,6 +196,7 @@ impl Machine for Memory {
     }
 
     fn remove(&mut self, path: &Caseless) -> Result<Removed, Failure> {
+        let path = &self.real(path);
         if self.loaded.contains(path) {
             return Ok(Removed::InUse);
         }
