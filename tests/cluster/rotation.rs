@@ -163,6 +163,29 @@ fn wherever_a_provider_is_killed_calls_get_the_password_in_force_and_another_fin
     }
 }
 
+/// The directory has the next password, and the write that puts it in its place is held; then a pipeline writes its own manifest back.
+#[test]
+fn who_writes_the_secret_in_the_middle_of_a_change_does_not_cost_the_account() {
+    let site = site(ALL);
+    site.secret("contoso.com");
+    site.domain.no_minimum_age();
+    site.annotate(ASK);
+    let front = Front::start(&site.cluster);
+    let through = front.kubeconfig(&site.cluster, &site.kubeconfig);
+    front.becomes(Mood::HoldsWritesAfter(2));
+    let provider = AccountProvider::start_rotating(&site.domain, &through, "node-1", &site.place());
+    front.await_held();
+    assert!(!site.takes(GUARD_PASSWORD), "the directory has the next one");
+    let back = r#"{"data":{"nextPassword":null},"metadata":{"annotations":null}}"#;
+    site.cluster.kubectl().args(["-n", NAMESPACE, "patch", "secret", SECRET, "--type=merge", "-p", back]).ok();
+    assert_eq!(site.passwords(), (GUARD_PASSWORD.to_owned(), String::new()));
+    front.becomes(Mood::Passes);
+    let password = site.rotated_from(GUARD_PASSWORD, &provider);
+    assert!(site.takes(&password));
+    provider.says("somebody has written the Secret webapp-creds while its password was being changed");
+    guard_fetch(&site.domain, &credential_spec(&site.domain)).ok();
+}
+
 #[test]
 fn who_may_not_write_the_secret_hands_it_out_all_the_same_and_says_what_is_wrong() {
     let site = site("get, list, watch");
