@@ -92,6 +92,9 @@ fn plugins_are_installed_once_mended_and_taken_away_without_a_trace() {
             fs::read(wine.drive_c("pando").join(name)).expect("it is there")
         );
     }
+    // A list of rights of its own lets it be run; what only inherits would not be for Wine.
+    let mode = fs::metadata(dll(&wine, 0)).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o102, 0o100, "{mode:o}");
     // COM will find it there, as CCG's surrogate does.
     let query = wine.run("reg").args(["query", &format!(r"{RKC}\InprocServer32")]).ok();
     query.says("Both").says(r"C:\Program Files\Pando\ccg\rkc\");
