@@ -83,18 +83,22 @@ impl Policy {
         }
     }
 
-    /// Puts a password that is being set in front of those before it.
+    /// Puts a password that is being set in front of those before it, of which the present one is the newest.
     pub(super) fn remember(&self, view: &View<'_>, draft: &mut Draft, new: &[u8; HASH]) -> Result<(), Error> {
         let Some(attribute) = id(view, "ntPwdHistory") else { return Ok(()) };
         if self.remembered == 0 && draft.secret(view, attribute)?.is_none() {
             return Ok(());
         }
         let before = self.history(view, draft)?;
-        let length = (HASH + before.len()).min(self.remembered.saturating_mul(HASH));
-        let mut history = Zeroizing::new(Vec::with_capacity(HASH + before.len()));
+        let present = secret(view, draft, "unicodePwd")?;
+        // It is not in a history that begins with this change: nothing was remembered when it was set.
+        let is_known = |hash: &[u8]| before.get(..HASH).is_some_and(|newest| bool::from(newest.ct_eq(hash)));
+        let present = present.filter(|hash| hash.len() == HASH && !is_known(hash)).unwrap_or_default();
+        let mut history = Zeroizing::new(Vec::with_capacity(HASH + present.len() + before.len()));
         history.extend_from_slice(new);
+        history.extend_from_slice(&present);
         history.extend_from_slice(&before);
-        history.truncate(length);
+        history.truncate(self.remembered.saturating_mul(HASH));
         draft.set_secret(attribute, Some(history).filter(|history| !history.is_empty()));
         Ok(())
     }

@@ -258,6 +258,29 @@ fn a_user_goes_back_to_none_of_the_last_passwords_and_an_administrator_may() {
 }
 
 #[test]
+fn the_first_password_that_the_history_holds_is_the_one_in_force_when_it_begins() {
+    let domain = TestDomain::new();
+    // From before there was a history.
+    alice(&domain);
+    policy(&domain, "0", "24");
+    let again = |old: &str, new: &str| assert!(change(&domain, old, new).unwrap_err().contains("pwdHistoryLength"));
+    change(&domain, "Rosinen 4711", "Mandeln 0815").unwrap();
+    again("Mandeln 0815", "Rosinen 4711");
+    // Nothing was remembered for a while; what was in force then is, from the next one on.
+    policy(&domain, "0", "0");
+    change(&domain, "Mandeln 0815", "Walnuss 2323").unwrap();
+    policy(&domain, "0", "24");
+    reset(&domain, "Haselnuss 42");
+    again("Haselnuss 42", "Walnuss 2323");
+    change(&domain, "Haselnuss 42", "Rosinen 4711").unwrap();
+    // Each counts once.
+    policy(&domain, "0", "2");
+    change(&domain, "Rosinen 4711", "Walnuss 2323").unwrap();
+    again("Walnuss 2323", "Rosinen 4711");
+    change(&domain, "Walnuss 2323", "Haselnuss 42").unwrap();
+}
+
+#[test]
 fn neither_age_nor_history_binds_computers_and_a_wrong_old_password_is_told_first() {
     let domain = TestDomain::new();
     alice(&domain);
