@@ -206,8 +206,19 @@ mod tests {
         if state {
             config = config.with_state(dir.path().join("state"));
         }
-        let credentials = Credentials::prepare(config, clock.clone(), Arc::new(Metrics::default())).unwrap();
+        let credentials = of(config, &clock);
         (dir, clock, credentials)
+    }
+
+    fn of(config: Config, clock: &Arc<ManualClock>) -> Credentials {
+        Credentials::prepare(config, clock.clone(), Arc::new(Metrics::default())).unwrap()
+    }
+
+    /// In legacy mode, for the namespace and for one Secret of it.
+    fn legacy(dir: &tempfile::TempDir) -> Config {
+        let mut config = Config::new("gmsa".parse().unwrap(), dir.path().join("host"));
+        config.legacy = true;
+        config.for_secret("webapp".parse().unwrap(), true)
     }
 
     #[test]
@@ -290,5 +301,39 @@ mod tests {
         credentials.remove_port(4_711).unwrap();
         fs::remove_file(host.join("gmsa/port.txt")).unwrap();
         assert!(!credentials.mend().unwrap() && !host.join("gmsa/port.txt").exists());
+    }
+
+    #[test]
+    fn the_file_of_legacy_mode_and_the_sign_whose_a_namespace_is_are_looked_after_too() {
+        let (dir, clock, _) = site(false);
+        let config = legacy(&dir);
+        let credentials = of(config.clone(), &clock);
+        let folder = dir.path().join("host/gmsa");
+        credentials.write_port(4_711).unwrap();
+        assert!(!credentials.mend().unwrap(), "nothing is missing");
+        for gone in [".provider", "ssl/client/tls.pfx", "releases/webapp/ssl/client/tls.pfx"] {
+            fs::remove_file(folder.join(gone)).unwrap();
+            assert!(credentials.mend().unwrap() && !credentials.mend().unwrap(), "{gone}");
+            assert!(folder.join(gone).is_file(), "{gone}");
+        }
+        let other = config.for_secret("other".parse().unwrap(), true);
+        let others = of(other, &clock);
+        others.write_port(4_713).unwrap();
+        assert_eq!(fs::read_to_string(folder.join("port.txt")).unwrap(), "4711", "the namespace has a provider");
+    }
+
+    #[test]
+    fn a_successor_without_legacy_mode_is_left_alone() {
+        let (dir, clock, _) = site(false);
+        let mut config = legacy(&dir);
+        let credentials = of(config.clone(), &clock);
+        credentials.write_port(4_711).unwrap();
+        config.legacy = false;
+        let successor = of(config, &clock);
+        let ca = || fs::read_to_string(dir.path().join("host/gmsa/ssl/ca/ca.crt")).unwrap();
+        let written = ca();
+        assert!(!credentials.mend().unwrap() && ca() == written);
+        successor.write_port(4_712).unwrap();
+        assert!(!dir.path().join("host/gmsa/ssl/client/tls.pfx").exists() && !successor.mend().unwrap());
     }
 }

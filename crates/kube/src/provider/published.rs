@@ -25,6 +25,8 @@ pub(super) struct Published {
     folder: PathBuf,
     legacy: bool,
     claim: Mutex<Claim>,
+    /// The certificate that was written for the client.
+    client: Mutex<String>,
 }
 
 /// Whether this is the provider of a namespace that several releases share.
@@ -54,6 +56,7 @@ impl Published {
             folder,
             legacy,
             claim: Mutex::default(),
+            client: Mutex::default(),
         };
         published.make_folders()?;
         Ok(published)
@@ -75,10 +78,21 @@ impl Published {
         Ok(())
     }
 
-    /// Whether everything is there that a plugin needs. What is in it is not looked at: it may be a successor's already.
+    /// Whether everything is there that a plugin needs, and the sign whose it is. What is in it is not looked at: it may be a successor's
+    /// already.
     pub(super) fn is_whole(&self) -> bool {
         let parts = [("ca", "ca.crt"), ("client", "tls.crt"), ("client", "tls.key")];
-        self.port_file().is_file() && parts.iter().all(|(part, name)| self.ssl(part, name).is_file())
+        let claim = self.claim.lock().unwrap_or_else(PoisonError::into_inner);
+        self.port_file().is_file()
+            && parts.iter().all(|(part, name)| self.ssl(part, name).is_file())
+            && (!self.legacy || self.ssl("client", "tls.pfx").is_file() || self.is_a_successors())
+            && (claim.of.is_none() || self.folder.join(CLAIM).is_file())
+    }
+
+    /// Whether somebody else has written the client's certificate since: who is not in legacy mode has taken the other file away.
+    fn is_a_successors(&self) -> bool {
+        let written = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        file::read(&self.ssl("client", "tls.crt")).is_ok_and(|there| there.as_slice() != written.as_bytes())
     }
 
     /// The folders again, after somebody has taken them away, and the sign whose they are.
@@ -155,6 +169,7 @@ impl Published {
         file::write(&self.ssl("ca", "tls.crt"), ca, Readers::Everyone)?;
         file::write(&self.ssl("server", "tls.crt"), server.chain_pem().as_bytes(), Readers::Everyone)?;
         client.store_for(&self.ssl("client", "tls.crt"), &self.ssl("client", "tls.key"), Readers::Plugins)?;
+        client.chain_pem().clone_into(&mut self.client.lock().unwrap_or_else(PoisonError::into_inner));
         self.write_pfx(client)
     }
 
