@@ -107,10 +107,19 @@ pub async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 fn instead(address: SocketAddr, error: &std::io::Error) -> Option<SocketAddr> {
-    let has_another_reason = matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied);
+    let has_none = error.kind() == ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(NO_SUCH_FAMILY);
     let every = address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-    (every && !has_another_reason).then(|| (Ipv4Addr::UNSPECIFIED, address.port()).into())
+    (every && has_none).then(|| (Ipv4Addr::UNSPECIFIED, address.port()).into())
 }
+
+/// `EAFNOSUPPORT`, and `WSAEAFNOSUPPORT`.
+const NO_SUCH_FAMILY: i32 = if cfg!(windows) {
+    10_047
+} else if cfg!(target_os = "linux") {
+    97
+} else {
+    47
+};
 
 async fn answer(stream: TcpStream, pages: Router) {
     let connection = http1::Builder::new()
@@ -186,6 +195,11 @@ mod tests {
             let error = std::io::Error::from_raw_os_error(code);
             assert_eq!(instead("[::]:7".parse().unwrap(), &error), Some("0.0.0.0:7".parse().unwrap()));
             assert_eq!(instead("[fd00::7]:7".parse().unwrap(), &error), None);
+        }
+        // EACCES, EADDRINUSE; ENOMEM, EMFILE, ENOBUFS: that is no lack of IPv6.
+        for code in [13, 98, 12, 24, 105] {
+            let error = std::io::Error::from_raw_os_error(code);
+            assert_eq!(instead("[::]:7".parse().unwrap(), &error), None, "{code}");
         }
     }
 

@@ -95,7 +95,17 @@ fn bind_all<T>(addresses: &[SocketAddr], bind: impl Fn(SocketAddr) -> Result<T, 
 }
 
 fn is_absent(address: SocketAddr, error: &Error) -> bool {
-    use std::io::ErrorKind::{AddrInUse, PermissionDenied};
     let Error::Listen { source, .. } = error else { return false };
-    address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && !matches!(source.kind(), AddrInUse | PermissionDenied)
+    let has_no_address = source.kind() == std::io::ErrorKind::AddrNotAvailable;
+    let has_no_family = source.raw_os_error() == Some(NO_SUCH_FAMILY);
+    address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && (has_no_address || has_no_family)
 }
+
+/// `EAFNOSUPPORT`, and `WSAEAFNOSUPPORT`.
+const NO_SUCH_FAMILY: i32 = if cfg!(windows) {
+    10_047
+} else if cfg!(target_os = "linux") {
+    97
+} else {
+    47
+};
