@@ -297,12 +297,11 @@ impl State {
     }
 }
 
-/// Takes the credentials out, and wipes what they came in.
+/// Takes the credentials out; what they came in is wiped.
 fn read(secret: v1::Secret) -> Result<Seized, SecretError> {
+    let secret = rotation::Object::from(secret);
     let rotates = rotation::rotates(&secret);
-    let known = rotation::known(&secret);
-    rotation::wipe(secret);
-    known.map(|known| Seized { known, rotates })
+    rotation::known(&secret).map(|known| Seized { known, rotates })
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod domain;
 mod error;
 mod generate;
 mod memory;
+mod object;
 mod pass;
 mod pending;
 mod standing;
@@ -41,8 +42,9 @@ pub use directory::{Directory, DirectoryError, PasswordAge, Taken};
 pub use domain::{DomainDirectory, Reach};
 pub use error::RotationError;
 use memory::Memory;
+pub(crate) use object::Object;
 use pass::Ended;
-pub(crate) use pending::{Known, known, rotates, wipe};
+pub(crate) use pending::{Known, known, rotates};
 pub use standing::{RotationStanding, Standings};
 
 /// How long one who has said that it is at it is left alone.
@@ -155,27 +157,27 @@ impl Rotation {
         }
     }
 
-    async fn look(&mut self) -> Result<v1::Secret, RotationError> {
+    async fn look(&mut self) -> Result<Object, RotationError> {
         let name = self.config.secret.as_str();
         let doing = format!("reading the Secret {name}");
         let found = self.in_time(doing, self.secrets.get_opt(name)).await?;
         let found = found.ok_or_else(|| self.unusable(crate::SecretError::NotFound))?;
         self.noted(&found);
-        Ok(found)
+        Ok(found.into())
     }
 
     /// Writes what is based on the version in it; nothing comes of it when that is not the newest any more.
-    async fn write(&mut self, object: v1::Secret, what: &str) -> Result<Option<v1::Secret>, RotationError> {
+    async fn write(&mut self, object: Object, what: &str) -> Result<Option<Object>, RotationError> {
         let name = self.config.secret.as_str();
         let doing = format!("{what}, in the Secret {name}");
         let parameters =
             PostParams { field_manager: Some("pando-account-provider".to_owned()), ..PostParams::default() };
         let written = self.in_time(doing, self.secrets.replace(name, &parameters, &object)).await;
-        pending::wipe(object);
+        drop(object);
         match written {
             Ok(object) => {
                 self.noted(&object);
-                Ok(Some(object))
+                Ok(Some(object.into()))
             }
             // 404: it has been deleted, and perhaps made anew since.
             Err(RotationError::Api(ApiError::Request { source: kube::Error::Api(status), .. }))

@@ -3,11 +3,11 @@
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1;
 use secrecy::SecretString;
 use tokio::time::timeout;
 
 use super::memory::Pair;
+use super::object::Object;
 use super::pending::{self, Known, known};
 use super::step::{Seen, Step, step};
 use super::{
@@ -27,7 +27,7 @@ pub(super) enum Ended {
 /// Where a pass stands.
 struct Stand {
     /// The Secret as it is, as far as anybody knows.
-    object: v1::Secret,
+    object: Object,
     /// Which of its passwords the directory takes, once it is known.
     taken: Option<Taken>,
 }
@@ -37,7 +37,7 @@ type Next = Result<ControlFlow<Ended, Stand>, RotationError>;
 
 impl Stand {
     /// After the Secret was to be written.
-    fn on(written: Option<v1::Secret>, taken: Option<Taken>) -> ControlFlow<Ended, Self> {
+    fn on(written: Option<Object>, taken: Option<Taken>) -> ControlFlow<Ended, Self> {
         written.map_or(Break(Ended::Overtaken), |object| Continue(Self { object, taken }))
     }
 }
@@ -67,7 +67,7 @@ impl Rotation {
         }
     }
 
-    fn seen(&self, object: &v1::Secret, known: &Known) -> Seen {
+    fn seen(&self, object: &Object, known: &Known) -> Seen {
         let (now, due) = (self.clock.now(), known.due(self.config.every));
         let is_missing = self.memory.missing(known, now).is_some();
         self.standings.saw(known, due, is_missing);
@@ -104,7 +104,7 @@ impl Rotation {
     }
 
     /// Somebody has taken a password out of the Secret. Both are written back if one of them is the account's, and the one in the Secret is not.
-    async fn restore(&mut self, object: v1::Secret, known: &Known) -> Next {
+    async fn restore(&mut self, object: Object, known: &Known) -> Next {
         let now = self.clock.now();
         let Some(pair) = self.memory.missing(known, now).cloned() else { return Ok(Break(Ended::Overtaken)) };
         let (taken, is_the_secrets) = self.find(known, &pair).await?;
@@ -132,7 +132,7 @@ impl Rotation {
     }
 
     /// Before there is a next password: whether the present one is the account's, and whether the directory lets it be changed now.
-    async fn prepare(&mut self, object: v1::Secret, known: &Known) -> Next {
+    async fn prepare(&mut self, object: Object, known: &Known) -> Next {
         if object.immutable == Some(true) {
             return Err(RotationError::Immutable(self.config.secret.clone()));
         }
@@ -158,7 +158,7 @@ impl Rotation {
         self.begin(object, known).await
     }
 
-    async fn note_age(&mut self, object: v1::Secret, age: Duration) -> Next {
+    async fn note_age(&mut self, object: Object, age: Duration) -> Next {
         let changed = self.clock.now().saturating_sub(age);
         let noted = pending::noted(object, changed, self.config.every);
         let written = self.write(noted, "noting the password's age").await?;
@@ -166,7 +166,7 @@ impl Rotation {
     }
 
     /// The next password is in the Secret for a while before the directory hears of it.
-    async fn begin(&mut self, object: v1::Secret, known: &Known) -> Next {
+    async fn begin(&mut self, object: Object, known: &Known) -> Next {
         let again = self.memory.again(known);
         let next = again.unwrap_or_else(|| generate::password(self.random.as_ref(), &known.secret.username));
         self.memory.keep(&known.secret, &next);
@@ -199,7 +199,7 @@ impl Rotation {
         }
     }
 
-    async fn change(&mut self, object: v1::Secret, known: &Known) -> Next {
+    async fn change(&mut self, object: Object, known: &Known) -> Next {
         let Some(next) = &known.next else { return Ok(Break(Ended::Overtaken)) };
         // Who has written it since takes a password out of it, perhaps.
         let now = self.look().await?;
@@ -224,13 +224,13 @@ impl Rotation {
     }
 
     /// No provider tries for a while.
-    async fn hold(&mut self, object: v1::Secret, rest: Duration) -> Result<Ended, RotationError> {
+    async fn hold(&mut self, object: Object, rest: Duration) -> Result<Ended, RotationError> {
         let held = pending::held(object, self.clock.now().saturating_add(rest));
         let written = self.write(held, "noting when the password can be changed").await?;
         Ok(if written.is_some() { Ended::For(rest) } else { Ended::Overtaken })
     }
 
-    async fn promote(&mut self, object: v1::Secret, known: &Known) -> Next {
+    async fn promote(&mut self, object: Object, known: &Known) -> Next {
         let promoted = pending::promoted(object, self.clock.now(), self.config.every);
         let written = self.write(promoted, "putting the next password in the present one's place").await?;
         if written.is_some() {
@@ -241,7 +241,7 @@ impl Rotation {
     }
 
     /// So that no other provider shows the same passwords in vain: the account would be locked out.
-    async fn give_up(&mut self, object: v1::Secret, known: &Known) -> Next {
+    async fn give_up(&mut self, object: Object, known: &Known) -> Next {
         if self.memory.wake(known) {
             return Ok(Continue(Stand { object, taken: None }));
         }

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::HOLD;
+use super::object::Object;
 use crate::{Secret, SecretError};
 
 /// The key of the password that is to be the next one.
@@ -144,47 +145,37 @@ fn written(secret: &v1::Secret) -> Option<FileTime> {
 }
 
 /// With somebody at it.
-pub(super) fn claimed(mut object: v1::Secret, claim: &Claim) -> v1::Secret {
+pub(super) fn claimed(mut object: Object, claim: &Claim) -> Object {
     annotations(&mut object).insert(CLAIM.to_owned(), claim.text());
     object
 }
 
 /// With a next password.
-pub(super) fn prepared(mut object: v1::Secret, next: &SecretString, claim: &Claim) -> v1::Secret {
-    let data = object.data.get_or_insert_default();
-    data.insert(NEXT.to_owned(), ByteString(next.expose_secret().as_bytes().to_vec()));
+pub(super) fn prepared(mut object: Object, next: &SecretString, claim: &Claim) -> Object {
+    put(&mut object, NEXT, value(next));
     claimed(object, claim)
 }
 
 /// With the next password in the present one's place.
-pub(super) fn promoted(mut object: v1::Secret, now: FileTime, every: Duration) -> v1::Secret {
-    let data = object.data.get_or_insert_default();
-    if let Some(next) = data.remove(NEXT)
-        && let Some(mut old) = data.insert(PRESENT.to_owned(), next)
-    {
-        old.0.zeroize();
+pub(super) fn promoted(mut object: Object, now: FileTime, every: Duration) -> Object {
+    if let Some(next) = object.data.get_or_insert_default().remove(NEXT) {
+        put(&mut object, PRESENT, next);
     }
     annotations(&mut object).remove(ASKED_FOR);
     noted(object, now, every)
 }
 
 /// With both passwords again, as they were before somebody took them out.
-pub(super) fn restored(
-    mut object: v1::Secret,
-    present: &SecretString,
-    next: &SecretString,
-    claim: &Claim,
-) -> v1::Secret {
+pub(super) fn restored(mut object: Object, present: &SecretString, next: &SecretString, claim: &Claim) -> Object {
     let all = annotations(&mut object);
     all.remove(STUCK);
     all.remove(HELD);
-    let value = |password: &SecretString| ByteString(password.expose_secret().as_bytes().to_vec());
-    object.data.get_or_insert_default().insert(PRESENT.to_owned(), value(present));
+    put(&mut object, PRESENT, value(present));
     prepared(object, next, claim)
 }
 
 /// With nobody at it, and nobody to try before then.
-pub(super) fn held(mut object: v1::Secret, until: FileTime) -> v1::Secret {
+pub(super) fn held(mut object: Object, until: FileTime) -> Object {
     let all = annotations(&mut object);
     all.remove(CLAIM);
     all.insert(HELD.to_owned(), text(until));
@@ -192,7 +183,7 @@ pub(super) fn held(mut object: v1::Secret, until: FileTime) -> v1::Secret {
 }
 
 /// With nobody at it, and the time since when the password has been what it is.
-pub(super) fn noted(mut object: v1::Secret, changed: FileTime, every: Duration) -> v1::Secret {
+pub(super) fn noted(mut object: Object, changed: FileTime, every: Duration) -> Object {
     let all = annotations(&mut object);
     all.remove(CLAIM);
     all.remove(STUCK);
@@ -203,16 +194,22 @@ pub(super) fn noted(mut object: v1::Secret, changed: FileTime, every: Duration) 
 }
 
 /// With a mark that the directory takes none of its passwords.
-pub(super) fn stuck(mut object: v1::Secret, known: &Known) -> v1::Secret {
+pub(super) fn stuck(mut object: Object, known: &Known) -> Object {
     let all = annotations(&mut object);
     all.remove(CLAIM);
     all.insert(STUCK.to_owned(), known.digest());
     object
 }
 
-/// Passwords do not stay in memory for longer than needed.
-pub(crate) fn wipe(object: v1::Secret) {
-    object.data.into_iter().flatten().for_each(|(_, mut value)| value.0.zeroize());
+/// Puts a value where another is wiped.
+fn put(object: &mut v1::Secret, key: &str, value: ByteString) {
+    if let Some(mut old) = object.data.get_or_insert_default().insert(key.to_owned(), value) {
+        old.0.zeroize();
+    }
+}
+
+fn value(password: &SecretString) -> ByteString {
+    ByteString(password.expose_secret().as_bytes().to_vec())
 }
 
 fn annotations(object: &mut v1::Secret) -> &mut BTreeMap<String, String> {
