@@ -9,6 +9,7 @@ mod status;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use kube::client::ClientBuilder;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use kube::core::Status;
@@ -20,12 +21,19 @@ pub use credspec::{credspecs, resource};
 pub use kube::Client;
 pub use status::{GROUP, VERSION, report_resource, reports, reports_in, status_resource, statuses};
 
-/// For a connection, TLS included; and for a piece of a request to be taken.
-const CONNECT: Duration = Duration::from_secs(10);
-/// For the head of an answer, the connection included. A busy API server makes requests wait for fifteen seconds before it refuses them.
-const HEAD: Duration = Duration::from_secs(20);
-/// For the next piece of an answer. Watches are asked to last for a minute at most, and may be silent until they end.
-const SILENCE: Duration = Duration::from_secs(75);
+/// How long each phase of a request may take.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// For a connection, TLS included; and for a piece of a request to be taken.
+    connect: Duration,
+    /// For the head of an answer, the connection included. A busy API server makes requests wait for fifteen seconds before it refuses them.
+    head: Duration,
+    /// For the next piece of an answer. Watches are asked to last for a minute at most, and may be silent until they end.
+    silence: Duration,
+}
+
+const LIMITS: Limits =
+    Limits { connect: Duration::from_secs(10), head: Duration::from_secs(20), silence: Duration::from_secs(75) };
 
 /// Why the API server cannot be asked.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +96,7 @@ pub(crate) fn retry_after(status: &Status) -> Option<Duration> {
 /// # Errors
 /// When there is no usable configuration. Whether the API server answers is seen with the first request.
 pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ApiError> {
-    bounded(config(kubeconfig).await?, true)
+    bounded(config(kubeconfig).await?, true, LIMITS)
 }
 
 /// The same for who tries again by itself, and has to know that the API server is too busy: repeated inside the client, a request could take minutes.
@@ -96,7 +104,7 @@ pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ApiError> {
 /// # Errors
 /// As [`connect`].
 pub async fn connect_for_loops(kubeconfig: Option<&Path>) -> Result<Client, ApiError> {
-    bounded(config(kubeconfig).await?, false)
+    bounded(config(kubeconfig).await?, false, LIMITS)
 }
 
 async fn config(kubeconfig: Option<&Path>) -> Result<Config, ApiError> {
@@ -106,28 +114,38 @@ async fn config(kubeconfig: Option<&Path>) -> Result<Config, ApiError> {
     Config::from_custom_kubeconfig(text, &KubeConfigOptions::default()).await.map_err(wrong)
 }
 
-fn bounded(mut config: Config, repeats: bool) -> Result<Client, ApiError> {
+fn bounded(mut config: Config, repeats: bool, limits: Limits) -> Result<Client, ApiError> {
     config.default_retry = repeats;
-    config.connect_timeout = Some(CONNECT);
-    config.write_timeout = Some(CONNECT);
-    config.read_timeout = Some(SILENCE);
+    config.connect_timeout = Some(limits.connect);
+    config.write_timeout = Some(limits.connect);
+    config.read_timeout = Some(limits.silence);
     // Otherwise the time that a connection has lain idle counts against the next answer on it.
     config.reset_reader_on_write = true;
     let client = ClientBuilder::try_from(config).map_err(ApiError::Client)?;
-    Ok(client.with_layer(&MapFutureLayer::new(in_time)).build())
+    Ok(client.with_layer(&MapFutureLayer::new(in_time(limits.head))).build())
 }
 
 /// Of a test's own API server, with the same limit to the heads of its answers.
 #[cfg(test)]
 pub(crate) fn of(pages: axum::Router) -> Client {
     Client::new(
-        tower::Layer::layer(&MapFutureLayer::new(in_time), tower::util::MapErr::new(pages, BoxError::from)),
+        tower::Layer::layer(
+            &MapFutureLayer::new(in_time(LIMITS.head)),
+            tower::util::MapErr::new(pages, BoxError::from),
+        ),
         "default",
     )
 }
 
-async fn in_time<A>(answer: impl Future<Output = Result<A, BoxError>>) -> Result<A, BoxError> {
-    timeout(HEAD, answer).await.unwrap_or_else(|_| Err("the API server did not answer in time".into()))
+fn in_time<F, A>(limit: Duration) -> impl Fn(F) -> BoxFuture<'static, Result<A, BoxError>> + Clone
+where
+    F: Future<Output = Result<A, BoxError>> + Send + 'static,
+    A: 'static,
+{
+    move |answer| {
+        let answer = timeout(limit, answer);
+        Box::pin(async { answer.await.unwrap_or_else(|_| Err("the API server did not answer in time".into())) })
+    }
 }
 
 #[cfg(test)]
