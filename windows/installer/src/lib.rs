@@ -14,6 +14,7 @@ pub mod class;
 pub mod cleanup;
 pub mod command;
 pub mod files;
+pub mod loan;
 pub mod machine;
 pub mod plan;
 pub mod print;

@@ -11,6 +11,7 @@ use windows_registry::{LOCAL_MACHINE, Type};
 use super::keys::{self, VIEW, plain};
 use crate::caseless::Caseless;
 use crate::class::COM_CLASSES;
+use crate::loan::{self, Lender};
 use crate::machine::Failure;
 use crate::record::LENT;
 use crate::registry::KeyPath;
@@ -23,12 +24,41 @@ pub fn may_be_taken(key: &KeyPath) -> bool {
 
 /// Does something to a key that lets only its owner do it.
 pub fn with(key: &KeyPath, right: u32, act: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-    let before = system::of_key(key.as_str())?;
-    note(key, &before)?;
-    let lent = system::with_right(key.as_str(), right, &before, act).inspect_err(|_| forget(key))?;
-    lent.given_back?;
-    forget(key);
-    lent.acted
+    loan::with(&Registry { right }, key, act)
+}
+
+/// The machine's; whoever takes a key of it has this right.
+struct Registry {
+    right: u32,
+}
+
+impl Lender for Registry {
+    fn descriptor(&self, key: &KeyPath) -> io::Result<Vec<u8>> {
+        system::of_key(key.as_str())
+    }
+
+    fn noted(&self, key: &KeyPath) -> io::Result<Option<Vec<u8>>> {
+        let notes = keys::read(&LENT.into()).map_err(io::Error::other)?;
+        Ok(notes.and_then(|notes| notes.values.get(key).map(|note| note.write().1)))
+    }
+
+    fn note(&self, key: &KeyPath, descriptor: &[u8]) -> io::Result<()> {
+        note(key, descriptor)
+    }
+
+    fn forget(&self, key: &KeyPath) {
+        forget(key);
+    }
+
+    fn lend(
+        &self,
+        key: &KeyPath,
+        before: &[u8],
+        act: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<(io::Result<()>, io::Result<()>)> {
+        let lent = system::with_right(key.as_str(), self.right, before, act)?;
+        Ok((lent.acted, lent.given_back))
+    }
 }
 
 /// Gives back what a run that was killed has kept.
