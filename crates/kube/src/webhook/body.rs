@@ -13,7 +13,7 @@ use hyper::body::Body as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::places::Place;
-use super::rooms::{Room, What};
+use super::rooms::{Room, SMALL, What};
 
 /// A review holds an object at most twice, and etcd stores none larger than 1.5 MiB.
 const LONGEST: usize = 4 << 20;
@@ -47,7 +47,7 @@ impl AsRef<[u8]> for Kept {
 /// An answer in JSON that keeps its room until it is sent.
 pub(super) async fn json(answer: &serde_json::Value, mut room: Room) -> Response {
     let text = answer.to_string().into_bytes();
-    if !room.hold(text.len()).await {
+    if !room.hold(text.len()).await || !room.send() {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     let text = Bytes::from_owner(Kept { text, _room: room });
@@ -73,16 +73,23 @@ pub(super) async fn read(request: Request) -> Result<Held, Response> {
     };
     let mut room = Room::none(&place, What::Body);
     match collect(request.into_body(), wanted, &mut room).await {
-        Ok(bytes) => Ok(Held { bytes, room, place }),
+        // Nobody takes it away any more.
+        Ok(bytes) if room.keep() => Ok(Held { bytes, room, place }),
+        Ok(_) => Err(StatusCode::SERVICE_UNAVAILABLE.into_response()),
         Err(code) => Err(code.into_response()),
     }
 }
 
-/// All of it, in memory that grows with what has come and not with what was promised.
+/// All of it. What is small has all its room at once, so that it never has to ask for more; beyond that room grows with what has come and not with
+/// what was promised.
 async fn collect(body: axum::body::Body, most: usize, room: &mut Room) -> Result<Bytes, StatusCode> {
     let (mut parts, mut bytes, mut begun) = (body.into_data_stream(), Vec::new(), Instant::now());
     loop {
-        let part = match timeout_at(begun + patience(bytes.len()), parts.next()).await {
+        let part = tokio::select! {
+            part = timeout_at(begun + patience(bytes.len()), parts.next()) => part,
+            () = room.is_lost() => return Err(StatusCode::SERVICE_UNAVAILABLE),
+        };
+        let part = match part {
             Ok(None) => return Ok(bytes.into()),
             Ok(Some(part)) => part.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?,
             Err(_) => return Err(StatusCode::REQUEST_TIMEOUT),
@@ -91,14 +98,14 @@ async fn collect(body: axum::body::Body, most: usize, room: &mut Room) -> Result
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
         if bytes.capacity() - bytes.len() < part.len() {
-            let doubled = bytes.len() + bytes.len().max(part.len()).max(4 << 10);
+            let doubled = (bytes.len() + bytes.len().max(part.len())).max(SMALL).min(most);
             let waited = Instant::now();
-            if !room.hold(doubled.min(most)).await {
+            if !room.hold(doubled).await {
                 return Err(StatusCode::SERVICE_UNAVAILABLE);
             }
             // That is not the sender's fault.
             begun += waited.elapsed();
-            bytes.reserve_exact(doubled.min(most) - bytes.len());
+            bytes.reserve_exact(doubled - bytes.len());
         }
         bytes.extend_from_slice(&part);
     }

@@ -2,24 +2,26 @@
 //!
 //! Reviews come unauthenticated, so anybody who reaches the port could take all places and say nothing, or say it slowly, and so keep the API
 //! server out. So nobody keeps a place by having come first: a newcomer always gets in, and of the address with most connections the one gives
-//! way that has been there longest without a review. Whose review is being answered is left alone. An API server has sent its review whole
+//! way that has been there longest without a review. Whose review is being answered is left alone: an address that has one at each of its places
+//! gets no more of them, and only when all places are busy so do newcomers wait, a few of each address. An API server has sent its review whole
 //! milliseconds after it came, and where it shares the port with many, it connects once more.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
-use tokio::sync::futures::Notified;
 use tokio::time::timeout;
 
 use super::body::PATIENCE;
-use super::rooms::What;
+use super::rooms::Rooms;
 
 /// Connections of all addresses, and of one.
 const MOST: usize = 256;
 const MOST_OF_ONE: usize = 64;
-/// With those that wait until one of so many reviews has been answered.
+/// Those of one address that wait until one of so many reviews has been answered, and with those of all.
+const MOST_WAITING_OF_ONE: usize = 4;
 pub(super) const MOST_AND_WAITING: usize = MOST + 64;
 
 /// All places.
@@ -27,63 +29,92 @@ pub(super) const MOST_AND_WAITING: usize = MOST + 64;
 pub(super) struct Places {
     state: Arc<Mutex<State>>,
     freed: Arc<Notify>,
-    room_freed: Arc<Notify>,
+    rooms: Rooms,
 }
 
 #[derive(Default)]
-pub(super) struct State {
+struct State {
     /// Grows with each thing that happens.
     turn: u64,
-    pub(super) taken: HashMap<u64, Taken>,
+    taken: HashMap<u64, Taken>,
+    waiting: HashMap<IpAddr, usize>,
 }
 
-pub(super) struct Taken {
-    pub(super) by: IpAddr,
+struct Taken {
+    by: IpAddr,
     /// Since when it has had no review that is being answered.
     since: u64,
-    pub(super) reviews: usize,
-    /// Kibibytes.
-    pub(super) room: HashMap<What, usize>,
-    pub(super) leave: Arc<Notify>,
+    reviews: usize,
+    leave: Arc<Notify>,
+}
+
+/// Why there is no place: a review is being answered at each that may be taken.
+#[derive(Debug, PartialEq)]
+enum Busy {
+    /// Each that this address may have.
+    Own,
+    All,
 }
 
 /// One of them, until this is dropped, or until it is somebody else's.
 pub(super) struct Place {
     number: u64,
+    by: IpAddr,
     leave: Arc<Notify>,
     all: Places,
 }
+
+/// A newcomer that waits.
+struct Waiting<'a>(&'a Places, IpAddr);
 
 /// A review that is being answered.
 pub(super) struct Answering(Arc<Place>);
 
 impl Places {
-    /// A place for a newcomer from there, as soon as there is one.
+    /// A place for a newcomer from there, as soon as there is one; at once or not at all, if it is for others of its address.
     pub(super) async fn place(&self, by: IpAddr) -> Option<Place> {
+        match self.take(by) {
+            Ok(place) => return Some(place),
+            Err(Busy::Own) => return None,
+            Err(Busy::All) => {}
+        }
+        let _waiting = self.wait(by)?;
         let place = async {
             loop {
+                // Before it looks: what is freed in between counts.
+                let mut freed = pin!(self.freed.notified());
+                freed.as_mut().enable();
                 match self.take(by) {
-                    Some(place) => return place,
-                    None => self.freed.notified().await,
+                    Ok(place) => return Some(place),
+                    Err(Busy::Own) => return None,
+                    Err(Busy::All) => freed.await,
                 }
             }
         };
-        timeout(PATIENCE, place).await.ok()
+        timeout(PATIENCE, place).await.ok().flatten()
     }
 
-    /// Somebody else's if there is no other. None if a review is being answered at each.
-    fn take(&self, by: IpAddr) -> Option<Place> {
+    /// Somebody else's if there is no other.
+    fn take(&self, by: IpAddr) -> Result<Place, Busy> {
         let mut state = self.state();
-        let own = state.of(by);
-        if own >= MOST_OF_ONE {
-            state.give_way(Some(by))?;
+        if state.of(by) >= MOST_OF_ONE {
+            state.give_way(Some(by)).ok_or(Busy::Own)?;
         } else if state.taken.len() >= MOST {
-            state.give_way(None)?;
+            state.give_way(None).ok_or(Busy::All)?;
         }
         let (number, leave) = (state.next(), Arc::new(Notify::new()));
-        let taken = Taken { by, since: number, reviews: 0, room: HashMap::new(), leave: Arc::clone(&leave) };
-        state.taken.insert(number, taken);
-        Some(Place { number, leave, all: self.clone() })
+        state.taken.insert(number, Taken { by, since: number, reviews: 0, leave: Arc::clone(&leave) });
+        Ok(Place { number, by, leave, all: self.clone() })
+    }
+
+    fn wait(&self, by: IpAddr) -> Option<Waiting<'_>> {
+        let mut state = self.state();
+        let waiting = state.waiting.entry(by).or_default();
+        if *waiting >= MOST_WAITING_OF_ONE {
+            return None;
+        }
+        *waiting += 1;
+        Some(Waiting(self, by))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -117,28 +148,29 @@ impl State {
     }
 }
 
-impl Taken {
-    pub(super) fn has(&self, what: What) -> usize {
-        self.room.get(&what).copied().unwrap_or_default()
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        let left = state.waiting.get(&self.1).map_or(0, |waiting| waiting.saturating_sub(1));
+        match left {
+            0 => state.waiting.remove(&self.1),
+            _ => state.waiting.insert(self.1, left),
+        };
     }
 }
 
 impl Place {
-    pub(super) fn number(&self) -> u64 {
-        self.number
+    pub(super) fn by(&self) -> IpAddr {
+        self.by
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.all.state()
+    pub(super) fn rooms(&self) -> &Rooms {
+        &self.all.rooms
     }
 
-    /// Ends when somebody has given room back, or may have to.
-    pub(super) fn room_freed(&self) -> Notified<'_> {
-        self.all.room_freed.notified()
-    }
-
-    pub(super) fn tell_of_room(&self) {
-        self.all.room_freed.notify_waiters();
+    /// Has the connection end.
+    pub(super) fn leave(&self) -> Arc<Notify> {
+        Arc::clone(&self.leave)
     }
 
     /// Ends when the place is somebody else's.
@@ -161,16 +193,14 @@ impl Place {
             taken.since = turn;
         }
         drop(state);
-        self.all.freed.notify_one();
-        self.tell_of_room();
+        self.all.freed.notify_waiters();
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         self.all.state().taken.remove(&self.number);
-        self.all.freed.notify_one();
-        self.tell_of_room();
+        self.all.freed.notify_waiters();
     }
 }
 
@@ -208,7 +238,7 @@ mod tests {
         assert_eq!(places.state().taken.len(), MOST);
         // However many come, who has one connection keeps it.
         for turn in 0..4 * MOST {
-            assert!(places.take(at(1 + (turn % 8) as u8)).map(std::mem::forget).is_some());
+            assert!(places.take(at(1 + (turn % 8) as u8)).map(std::mem::forget).is_ok());
         }
         assert!(!is_lost(&api_server) && !is_lost(&newcomer));
         assert!(places.state().taken.len() <= MOST);
@@ -222,11 +252,41 @@ mod tests {
         let next = Arc::new(places.take(at(1)).unwrap());
         assert!(is_lost(&held[0]) && !is_lost(&held[1]));
         let busy = next.answers();
-        assert!(places.take(at(1)).is_none() && places.take(at(2)).is_some(), "each of its reviews is being answered");
+        assert_eq!(places.take(at(1)).err(), Some(Busy::Own), "each of its reviews is being answered");
+        assert!(places.take(at(2)).is_ok());
         drop((busy, reviews));
-        assert!(places.take(at(1)).is_some() && is_lost(&next), "the first that was answered");
+        assert!(places.take(at(1)).is_ok() && is_lost(&next), "the first that was answered");
         drop(held);
         drop(next);
         assert!(places.state().taken.is_empty());
+    }
+
+    /// Of whichever address the place is that is freed, who may take it is told.
+    #[tokio::test(start_paused = true)]
+    async fn when_all_places_are_busy_a_few_of_each_address_wait_and_each_hears_of_the_place_that_it_may_have() {
+        let places = Places::default();
+        let all: Vec<_> =
+            (0..MOST).map(|turn| Arc::new(places.take(at((turn / MOST_OF_ONE) as u8)).unwrap())).collect();
+        let mut reviews: Vec<_> = all.iter().map(Place::answers).collect();
+        let begun = tokio::time::Instant::now();
+        assert!(places.place(at(0)).await.is_none() && begun.elapsed().is_zero(), "it has its share");
+        let wait = |last| {
+            let places = places.clone();
+            tokio::spawn(async move { places.place(at(last)).await })
+        };
+        let first: Vec<_> = (0..MOST_WAITING_OF_ONE).map(|_| wait(8)).collect();
+        tokio::task::yield_now().await;
+        assert!(places.place(at(8)).await.is_none() && begun.elapsed().is_zero(), "as many as may wait");
+        let other = wait(9);
+        tokio::task::yield_now().await;
+        for _ in 0..=MOST_WAITING_OF_ONE {
+            drop(reviews.pop());
+        }
+        let mut taken = vec![other.await.unwrap()];
+        for waiting in first {
+            taken.push(waiting.await.unwrap());
+        }
+        assert!(taken.iter().all(Option::is_some) && begun.elapsed().is_zero());
+        assert!(places.state().waiting.is_empty());
     }
 }

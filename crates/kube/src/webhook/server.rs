@@ -132,7 +132,7 @@ struct Inside {
 impl Inside {
     async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S, by: IpAddr) {
         let Some(place) = self.places.place(by).await else {
-            return tracing::debug!("as many reviews as may be are being answered");
+            return tracing::debug!("as many reviews of its address as may be, or of all, are being answered");
         };
         let place = Arc::new(place);
         tokio::select! {
@@ -184,17 +184,23 @@ async fn conversation<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     }
 }
 
+/// Of HTTP/2. A connection has as many windows as its streams: streams that wait leave the others theirs. RFC 9113 6.9.2: no connection's window
+/// is smaller.
+const STREAMS: u32 = 8;
+const WINDOW: u32 = (64 << 10) - 1;
+const WINDOW_OF_STREAM: u32 = WINDOW / STREAMS;
+
 /// What a caller can have the webhook keep for it is bounded in either version of HTTP. What has come and is not read yet takes no room of bodies:
-/// at all places together it is as much again at most. RFC 9113 6.9.2: no connection's window is smaller.
+/// at all places together it is as much again at most.
 fn builder() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(32 << 10).max_headers(64);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(8)
-        .initial_stream_window_size(16 << 10)
-        .initial_connection_window_size((64 << 10) - 1)
+        .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(WINDOW_OF_STREAM)
+        .initial_connection_window_size(WINDOW)
         .max_send_buf_size(64 << 10)
         .max_header_list_size(8 << 10)
         .keep_alive_interval(Duration::from_secs(30))

@@ -377,8 +377,8 @@ async fn an_answer_has_room_until_it_is_sent() {
     let places = Places::default();
     let place = Arc::new(places.place([127, 0, 0, 1].into()).await.unwrap());
     let mut room = Room::none(&place, What::Answer);
-    assert!(room.hold(8 << 20).await);
-    let long = "x".repeat((8 << 20) - 20);
+    assert!(room.hold(6 << 20).await);
+    let long = "x".repeat((6 << 20) - 20);
     let sent = body::json(&json!({ "response": long }), room).await;
     let mut parts = sent.into_body().into_data_stream();
     let part = futures_util::StreamExt::next(&mut parts).await.unwrap().unwrap();
@@ -387,5 +387,50 @@ async fn an_answer_has_room_until_it_is_sent() {
     assert!(!next.hold(1 << 20).await, "it is still under way");
     assert!(part.starts_with(b"{\"response\":\"xxx"));
     drop(part);
-    assert!(next.hold(8 << 20).await);
+    assert!(next.hold(6 << 20).await);
+}
+
+/// As when somebody who may make pods makes four at once that are as large as can be, through the API server that all reviews come from.
+#[tokio::test(start_paused = true)]
+async fn large_bodies_of_one_address_neither_wait_for_each_other_nor_keep_its_others_waiting() {
+    let site = site().await;
+    let begun = tokio::time::Instant::now();
+    let size = 5 << 19;
+    let text = format!("{}{}", body("large"), " ".repeat(size));
+    let (head, rest) = text.split_at(2 << 20);
+    let mut large = Vec::new();
+    for _ in 0..4 {
+        let mut stream = site.call(&site.roots).await.unwrap();
+        stream.write_all(format!("{HEAD}content-length: {}\r\n\r\n", text.len()).as_bytes()).await.unwrap();
+        // Who gives way may be let go in the midst of it.
+        let _ = stream.write_all(head.as_bytes()).await;
+        large.push(stream);
+        asked(&mut site.call(&site.roots).await.unwrap(), "usual").await;
+    }
+    let mut codes = Vec::new();
+    for mut stream in large {
+        let _ = stream.write_all(rest.as_bytes()).await;
+        let mut answer = [0; 12];
+        let _ = stream.read_exact(&mut answer).await;
+        codes.push(String::from_utf8_lossy(&answer).into_owned());
+    }
+    assert!(codes.iter().filter(|code| code.ends_with("200")).count() >= 2, "{codes:?}");
+    assert!(codes.iter().all(|code| code.ends_with("200") || code.ends_with("503")), "{codes:?}");
+    assert!(begun.elapsed() < Duration::from_millis(100), "{:?}", begun.elapsed());
+}
+
+/// Who has a review at each of its connections gets no more of them, and keeps nobody else out.
+#[tokio::test(start_paused = true)]
+async fn connections_beyond_an_address_share_do_not_wait() {
+    let site = site().await;
+    let mut busy = Vec::new();
+    for _ in 0..64 {
+        let place = Arc::new(site.inside.places.place([127, 0, 0, 2].into()).await.unwrap());
+        busy.push(place.answers());
+    }
+    let begun = tokio::time::Instant::now();
+    let mut more = site.connect_from(2);
+    assert_eq!(more.read(&mut [0; 64]).await.unwrap(), 0);
+    asked(&mut site.call(&site.roots).await.unwrap(), "other").await;
+    assert!(begun.elapsed() < Duration::from_millis(100), "{:?}", begun.elapsed());
 }
