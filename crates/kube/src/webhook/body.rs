@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::{BodyDataStream, Bytes};
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{Method, StatusCode};
+use axum::http::{Method, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use hyper::body::Body as _;
@@ -22,7 +22,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// Who sends is given so long, and more for what has come: so many bytes a second are the least.
 const BEGINNING: Duration = Duration::from_secs(2);
 const LEAST_SPEED: usize = 64 << 10;
-/// Of a body that is refused for its size, so much is read and thrown away: who is still sending would not hear why.
+/// Of a body that is refused for its size or because there is no room, so much is read and thrown away: who is still sending would not hear why.
 const DRAINED: usize = 16 << 20;
 
 /// A body, its room until it has been read, and whose it is.
@@ -64,7 +64,7 @@ pub(super) async fn read(request: Request) -> Result<Held, Response> {
     }
     let size = request.body().size_hint();
     if size.lower() > LONGEST as u64 {
-        let _ = timeout(PATIENCE, drain(request.into_body())).await;
+        let _ = timeout(PATIENCE, drain(request.into_body().into_data_stream())).await;
         return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response());
     }
     let wanted = size.upper().and_then(|size| usize::try_from(size).ok()).unwrap_or(LONGEST).min(LONGEST);
@@ -72,18 +72,25 @@ pub(super) async fn read(request: Request) -> Result<Held, Response> {
         return Err(StatusCode::INTERNAL_SERVER_ERROR.into_response());
     };
     let mut room = Room::none(&place, What::Body);
-    match collect(request.into_body(), wanted, &mut room).await {
+    let (version, mut parts) = (request.version(), request.into_body().into_data_stream());
+    let code = match collect(&mut parts, wanted, &mut room).await {
         // Nobody takes it away any more.
-        Ok(bytes) if room.keep() => Ok(Held { bytes, room, place }),
-        Ok(_) => Err(StatusCode::SERVICE_UNAVAILABLE.into_response()),
-        Err(code) => Err(code.into_response()),
+        Ok(bytes) if room.keep() => return Ok(Held { bytes, room, place }),
+        Ok(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Err(code) => code,
+    };
+    drop(room);
+    // HTTP/2 has an end of a stream for that.
+    if version < Version::HTTP_2 && code != StatusCode::REQUEST_TIMEOUT {
+        let _ = timeout(PATIENCE, drain(parts)).await;
     }
+    Err(code.into_response())
 }
 
 /// All of it. What is small has all its room at once, so that it never has to ask for more; beyond that room grows with what has come and not with
 /// what was promised.
-async fn collect(body: axum::body::Body, most: usize, room: &mut Room) -> Result<Bytes, StatusCode> {
-    let (mut parts, mut bytes, mut begun) = (body.into_data_stream(), Vec::new(), Instant::now());
+async fn collect(parts: &mut BodyDataStream, most: usize, room: &mut Room) -> Result<Bytes, StatusCode> {
+    let (mut bytes, mut begun) = (Vec::new(), Instant::now());
     loop {
         let part = tokio::select! {
             part = timeout_at(begun + patience(bytes.len()), parts.next()) => part,
@@ -117,8 +124,8 @@ fn patience(come: usize) -> Duration {
     BEGINNING.saturating_add(Duration::from_secs(1).saturating_mul(seconds)).min(PATIENCE)
 }
 
-async fn drain(body: axum::body::Body) {
-    let (mut parts, mut read) = (body.into_data_stream(), 0_usize);
+async fn drain(mut parts: BodyDataStream) {
+    let mut read = 0_usize;
     while let Some(Ok(part)) = parts.next().await {
         read = read.saturating_add(part.len());
         if read > DRAINED {
