@@ -78,7 +78,8 @@ impl Host {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{program} (package krb5-user) cannot be run: {error}"));
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        // Who is refused before a password is asked for has ended, perhaps, and reads none.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         let output = child.wait_with_output().unwrap();
         let text = [output.stdout, output.stderr].concat();
         Said { well: output.status.success(), text: String::from_utf8(text).unwrap() }
