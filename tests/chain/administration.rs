@@ -25,6 +25,7 @@ fn a_gmsa_is_created_opened_closed_and_retired() {
     let domain = Domain::start();
     let create = ["gmsa", "create", "billing", "--allow", "alice", "--spn", "HTTP/billing.contoso.com"];
     as_admin(&domain, &create).ok().says("CN=billing,CN=Managed Service Accounts,DC=contoso,DC=com is ready");
+    as_admin(&domain, &create).fails(1).says("is there already").says("pando gmsa show billing");
     as_admin(&domain, &["gmsa", "list"]).ok().says("billing$").says("webapp01$");
     let shown = as_admin(&domain, &["gmsa", "show", "billing$", "--json"]).ok();
     let shown: Value = serde_json::from_str(&shown.stdout).expect("--json prints JSON");
@@ -180,4 +181,12 @@ fn a_gmsa_s_names_and_settings_change_and_no_name_leads_to_two_accounts() {
     assert_eq!((&shown["may_delegate"], &shown["enabled"]), (&serde_json::json!([]), &Value::Bool(true)), "{shown:#}");
     assert_eq!(shown["dns_host_name"], "s.contoso.com", "{shown:#}");
     assert_eq!(as_admin(&domain, &["gmsa", "set", "store"]).run().code, Some(2), "nothing to change");
+}
+
+#[test]
+fn the_authority_of_the_servers_certificate_is_printed() {
+    let domain = Domain::start();
+    let printed = Tool::new(pando()).args(["domain", "ca", "--data"]).arg(domain.path("data")).ok().stdout;
+    assert_eq!(printed, std::fs::read_to_string(domain.ca()).expect("it can be read"));
+    Tool::new(pando()).args(["domain", "ca", "--data", "/nowhere"]).fails(1).says("pando dc run");
 }

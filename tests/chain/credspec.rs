@@ -51,6 +51,13 @@ fn a_spec_is_written_shown_and_converted_there_and_back() {
     credspec("check", &resource).ok().says("can be used");
     let back = credspec("convert", &resource).args(["--to", "file"]).ok();
     assert_eq!(back.stdout.trim(), original.trim());
+    // Whoever uses one reads each form as well; nothing is served here, and its plugin is what fails.
+    let fetch = |spec: &Path| {
+        let tool = Tool::new(pando()).args(["guard", "fetch", "--kdc", "127.0.0.1:1", "--host-dir"]);
+        tool.arg(domain.path("nothing")).arg("--credspec").arg(spec).arg("--ccache").arg(domain.path("out")).fails(1)
+    };
+    assert_eq!(fetch(&resource).stderr, fetch(&spec).stderr);
+    fetch(&docker).says("port.txt");
     credspec("convert", &spec).args(["--to", "kubernetes", "--name", "Team_A"]).fails(1).says("--name");
 }
 

@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use same_file::Handle;
 use serde::Serialize;
 
 /// Lines of JSON at the end of a file, or on standard output.
@@ -13,12 +12,12 @@ pub struct Lines(Mutex<Out>);
 
 enum Out {
     Standard,
-    File { path: PathBuf, file: Handle },
+    File { path: PathBuf, file: File },
 }
 
 impl Lines {
     /// Appends to this file, which only this user reads when it is new; `-` is standard output. When the file is moved away, as programs do
-    /// that rotate logs, the next line begins a new one.
+    /// that rotate logs, the next line begins a new one; on Windows it has to be started anew.
     ///
     /// # Errors
     /// When it cannot be opened.
@@ -50,7 +49,7 @@ impl Out {
                 out.flush()
             }
             Self::File { path, file } => {
-                if Handle::from_path(&path).ok().as_ref() != Some(file) {
+                if !is_at(file, path) {
                     match append(path) {
                         Ok(new) => *file = new,
                         // The old one is still better than none.
@@ -59,20 +58,30 @@ impl Out {
                         }
                     }
                 }
-                file.as_file_mut().write_all(line)
+                file.write_all(line)
             }
         }
     }
 }
 
-fn append(path: &Path) -> io::Result<Handle> {
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let which = |found: &std::fs::Metadata| (found.dev(), found.ino());
+    matches!((file.metadata(), path.metadata()), (Ok(open), Ok(there)) if which(&open) == which(&there))
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    true
+}
+
+fn append(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    // It is asked which file it is, which Windows answers to who may read.
-    options.append(true).read(true).create(true);
+    options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file: File = options.open(path)?;
-    Handle::from_file(file)
+    options.open(path)
 }
 
 #[cfg(test)]
@@ -80,6 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg(unix)]
     fn a_file_that_was_moved_away_is_begun_anew() {
         let folder = tempfile::tempdir().unwrap();
         let (path, moved) = (folder.path().join("audit.log"), folder.path().join("audit.log.1"));
@@ -108,12 +118,14 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn only_its_user_reads_it() {
+    fn only_its_user_reads_it_and_the_service_need_not() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.log");
         drop(Lines::open(&path).unwrap());
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o200)).unwrap();
+        Lines::open(&path).unwrap().write(&1);
     }
 
     #[cfg(unix)]

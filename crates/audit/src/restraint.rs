@@ -13,6 +13,8 @@ const MOST_KNOWN: usize = 1_024;
 pub struct Restraint<K> {
     a_minute: u32,
     known: BTreeMap<K, Count>,
+    /// Of those who are not known, or not any more.
+    left_out: u64,
 }
 
 struct Count {
@@ -25,14 +27,15 @@ impl<K: Ord> Restraint<K> {
     /// So many a minute.
     #[must_use]
     pub fn new(a_minute: u32) -> Self {
-        Self { a_minute, known: BTreeMap::new() }
+        Self { a_minute, known: BTreeMap::new(), left_out: 0 }
     }
 
     /// Whether this one is written: then also how many were not since the last one that was.
     pub fn admit(&mut self, who: K, now: FileTime) -> Option<u64> {
         if self.known.len() >= MOST_KNOWN && !self.known.contains_key(&who) {
-            self.known.retain(|_, count| !count.is_over(now));
+            self.forget(now);
             if self.known.len() >= MOST_KNOWN {
+                self.left_out = self.left_out.saturating_add(1);
                 return None;
             }
         }
@@ -45,7 +48,18 @@ impl<K: Ord> Restraint<K> {
             return None;
         }
         count.written = count.written.saturating_add(1);
-        Some(std::mem::take(&mut count.left_out))
+        Some(std::mem::take(&mut count.left_out).saturating_add(std::mem::take(&mut self.left_out)))
+    }
+
+    fn forget(&mut self, now: FileTime) {
+        let left_out = &mut self.left_out;
+        self.known.retain(|_, count| {
+            let stays = !count.is_over(now);
+            if !stays {
+                *left_out = left_out.saturating_add(count.left_out);
+            }
+            stays
+        });
     }
 }
 
@@ -79,6 +93,7 @@ mod tests {
         let mut restraint = Restraint::new(1);
         let admitted = (0..5_000).filter(|who| restraint.admit(*who, at(0)).is_some()).count();
         assert_eq!((admitted, restraint.known.len()), (MOST_KNOWN, MOST_KNOWN));
-        assert_eq!(restraint.admit(9_999, at(60)), Some(0));
+        assert_eq!(restraint.admit(0, at(0)), None);
+        assert_eq!(restraint.admit(9_999, at(60)), Some(5_000 - MOST_KNOWN as u64 + 1), "all are counted");
     }
 }

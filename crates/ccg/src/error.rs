@@ -109,7 +109,7 @@ pub enum Cause {
         keytabs: Vec<PathBuf>,
     },
     /// The spec names a plugin that is not there.
-    #[error("the spec asks for the plugin {}, and this guard has {known}: correct PluginGUID, or install that plugin", .clsid.braced())]
+    #[error("the spec asks for the plugin {}, and this guard has {known}: correct PluginGUID, or declare that plugin in the file of --plugins", .clsid.braced())]
     NoPlugin {
         /// The class in the spec.
         clsid: Guid,

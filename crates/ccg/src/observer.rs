@@ -18,9 +18,12 @@ pub trait Observer: Send + Sync {
         tracing::info!(lease, %by, "lease released");
     }
 
-    /// Somebody asked for a lease, and nothing was fetched for it.
-    fn refused(&self, asked_by: &Peer, why: &LeaseError) {
-        tracing::warn!(%asked_by, %why, "no lease was made");
+    /// Somebody asked for a lease, for a workload if an orchestrator said so, and nothing was fetched for it.
+    fn refused(&self, asked_by: &Peer, workload: Option<&Workload>, why: &LeaseError) {
+        match workload {
+            Some(pod) => tracing::warn!(%pod, service_account = pod.service_account, %why, "no lease was made"),
+            None => tracing::warn!(%asked_by, %why, "no lease was made"),
+        }
     }
 }
 

@@ -60,10 +60,12 @@ struct Released<'a> {
 
 /// Somebody whose request came to no fetch.
 #[derive(Serialize)]
-struct TurnedAway {
+struct TurnedAway<'a> {
     time: String,
     occasion: &'static str,
     asked_by: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workload: Option<&'a Workload>,
     outcome: &'static str,
     error: String,
     #[serde(skip_serializing_if = "is_zero")]
@@ -136,9 +138,16 @@ impl AuditFile {
         self.0.write(&Released { time, occasion: "release", lease, asked_by, outcome: "released" });
     }
 
-    pub(crate) fn turned_away(&self, asked_by: &Peer, why: &LeaseError, refusals_not_written: u64, now: FileTime) {
+    pub(crate) fn turned_away(
+        &self,
+        asked_by: &Peer,
+        workload: Option<&Workload>,
+        why: &LeaseError,
+        refusals_not_written: u64,
+        now: FileTime,
+    ) {
         let (time, asked_by, error) = (now.generalized(), asked_by.to_string(), why.to_string());
         let (occasion, outcome) = ("begin", "refused");
-        self.0.write(&TurnedAway { time, occasion, asked_by, outcome, error, refusals_not_written });
+        self.0.write(&TurnedAway { time, occasion, asked_by, workload, outcome, error, refusals_not_written });
     }
 }

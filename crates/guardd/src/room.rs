@@ -28,6 +28,13 @@ const TMPFS: i64 = 0x0102_1994;
 /// The least that a file with something in it takes.
 const PAGE: u64 = 4096;
 
+/// Whether more is in use than is to be allowed.
+fn is_fuller(folder: &Path, size: u64) -> Result<bool> {
+    let found = rustix::fs::statvfs(folder)?;
+    let (blocks, files) = (found.f_blocks.saturating_sub(found.f_bfree), found.f_files.saturating_sub(found.f_ffree));
+    Ok(blocks.saturating_mul(found.f_frsize) > size || files > (size / PAGE).max(1))
+}
+
 /// Mounts a tmpfs of this many bytes over a folder, which is made if need be.
 ///
 /// # Errors
@@ -44,7 +51,7 @@ pub fn make_room(folder: &Path, size: u64) -> Result<Room> {
         }
         return match rustix::mount::mount_remount(folder, flags, bounds.as_str()) {
             Ok(()) => Ok(Room::Kept),
-            Err(Errno::INVAL) => Ok(Room::InUse),
+            Err(Errno::INVAL) if is_fuller(folder, size)? => Ok(Room::InUse),
             Err(error) => Err(error.into()),
         };
     }

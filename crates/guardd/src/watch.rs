@@ -77,12 +77,12 @@ impl Observer for Watch {
         }
     }
 
-    fn refused(&self, asked_by: &Peer, why: &LeaseError) {
+    fn refused(&self, asked_by: &Peer, workload: Option<&Workload>, why: &LeaseError) {
         self.metrics.refused();
-        let Some(not_written) = self.admit(Refused::of(asked_by, None)) else { return };
-        Logged.refused(asked_by, why);
+        let Some(not_written) = self.admit(Refused::of(asked_by, workload)) else { return };
+        Logged.refused(asked_by, workload, why);
         if let Some(audit) = &self.audit {
-            audit.turned_away(asked_by, why, not_written, self.clock.now());
+            audit.turned_away(asked_by, workload, why, not_written, self.clock.now());
         }
     }
 }
@@ -99,18 +99,22 @@ mod tests {
         let path = folder.path().join("audit.log");
         let clock = Arc::new(ManualClock::new(FileTime::from_unix(1_800_000_000, 0)));
         let watch = Watch::new(clock.clone(), Some(AuditFile::open(&path).unwrap()), Arc::default());
-        let refuse = |uid| Observer::refused(&watch, &Peer { uid, gid: 0, pid: Some(7) }, &LeaseError::Name);
+        let peer = |uid| Peer { uid, gid: 0, pid: Some(7) };
+        let refuse = |uid| Observer::refused(&watch, &peer(uid), None, &LeaseError::Name);
         let pod = |namespace: &str| {
             let text = str::to_owned;
             Workload { namespace: text(namespace), pod: text("p"), uid: text("u"), service_account: text("s") }
         };
         let lines = || std::fs::read_to_string(&path).unwrap();
         (0..1_000).for_each(|_| refuse(1000));
-        (0..1_000).for_each(|_| watch.refused(&pod("shop"), "webapp01", &"no"));
+        (0..500).for_each(|_| watch.refused(&pod("shop"), "webapp01", &"no"));
+        (0..500).for_each(|_| Observer::refused(&watch, &peer(0), Some(&pod("shop")), &LeaseError::Full(7)));
         assert_eq!(lines().lines().count(), 120);
         refuse(1001);
-        watch.refused(&pod("bank"), "webapp01", &"no");
-        assert_eq!(lines().lines().count(), 122);
+        Observer::refused(&watch, &peer(0), Some(&pod("bank")), &LeaseError::Full(7));
+        assert!(lines().lines().last().unwrap().contains(r#""workload":{"namespace":"bank""#), "{}", lines());
+        refuse(0);
+        assert_eq!(lines().lines().count(), 123);
         clock.set(FileTime::from_unix(1_800_000_060, 0));
         refuse(1000);
         assert!(lines().lines().last().unwrap().contains(r#""refusals_not_written":940"#), "{}", lines());

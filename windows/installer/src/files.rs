@@ -32,7 +32,7 @@ pub struct Dll {
 /// Why there is no DLL to install.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    #[error("{} cannot be read: {source}", path.display())]
+    #[error("{} cannot be read: {source} (is a whole release unpacked there? say with --from where it is)", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("{} is larger than {LARGEST} bytes: that is no plugin", .0.display())]
     TooLarge(PathBuf),

@@ -35,7 +35,7 @@ pub enum Refusal {
          has put it into a folder of your choice, and its record of that is lost: say that folder with --dir)"
     )]
     NotOurs { name: &'static str, clsid: &'static str, by: String },
-    #[error("{0} is not installed: there is nothing to upgrade")]
+    #[error("{0} is not installed: there is nothing to upgrade (use install)")]
     NotInstalled(&'static str),
     #[error(transparent)]
     Unreadable(#[from] Failure),

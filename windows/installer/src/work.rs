@@ -104,7 +104,7 @@ pub fn install(
         }
     }
     if wanted.is_empty() {
-        return Err(Refusal::NotInstalled("no plugin").into());
+        return Err(Refusal::NotInstalled("each of the plugins").into());
     }
     install_these(machine, &layout, &seen, &wanted, args.replace, &|| Instant::now() < until)
 }

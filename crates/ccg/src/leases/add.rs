@@ -19,7 +19,7 @@ impl Leases {
     pub async fn add(&self, request: Request) -> Result<Added, LeaseError> {
         // Kept until it is held, or has failed.
         let checked = self.check(&request);
-        let (members, _place) = checked.inspect_err(|why| self.inner.observer.refused(&request.peer, why))?;
+        let (members, _place) = checked.inspect_err(|why| self.refused(&request, why))?;
         let Request { peer, id, specs, owner, readers, workload, process, keytabs, brought } = request;
         let id = id.unwrap_or_else(|| LeaseId::random(&SystemRandom));
         if self.held().contains_key(&id) {
@@ -44,6 +44,10 @@ impl Leases {
         record.save(records).map_err(at(records)).inspect_err(|_| drop(folder.remove()))?;
         self.hold(record, members, lease, None);
         Ok(Added { id, folders })
+    }
+
+    fn refused(&self, request: &Request, why: &LeaseError) {
+        self.inner.observer.refused(&request.peer, request.workload.as_ref(), why);
     }
 
     pub(super) fn check(&self, request: &Request) -> Result<(Vec<Member>, Place), LeaseError> {

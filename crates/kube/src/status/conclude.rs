@@ -150,7 +150,8 @@ fn plugin_installed(valid: bool, host: Option<&HostAccountConfig>, nodes: &Nodes
         (true, false) => Verdict::unknown("OtherPlugin", "nobody reports where this plugin is installed"),
         (true, true) if places.is_empty() => Verdict::fails(
             "Nowhere",
-            "no node has it: neither the guard of Linux nodes nor the installer of Windows nodes runs",
+            "no node has it: neither the guard of Linux nodes nor the installer of Windows nodes runs, or the controller \
+             was told of neither (--guard, --installer)",
         ),
         (true, true) if count.have < count.of => Verdict::fails("SomeNodes", places),
         (true, true) => Verdict::holds("AllNodes", places),

@@ -140,12 +140,13 @@ pub fn formed(spec: &CredentialSpec, form: CredspecForm, name: Option<&str>, jso
     })
 }
 
-fn read(path: &Path) -> Result<Document, Failed> {
+/// In any form.
+pub fn read(path: &Path) -> Result<Document, Failed> {
     let bytes = std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
     credspec::read(&bytes).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
-fn parse(path: &Path, document: &Document) -> Result<CredentialSpec, Failed> {
+pub fn parse(path: &Path, document: &Document) -> Result<CredentialSpec, Failed> {
     CredentialSpec::parse(&document.json).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 

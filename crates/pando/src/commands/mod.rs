@@ -1,7 +1,7 @@
 //! What each subcommand does.
 
 mod account_provider;
-mod credspec;
+pub mod credspec;
 mod plugin;
 mod stop;
 #[cfg(unix)]

@@ -16,7 +16,7 @@ use credspec::CredentialSpec;
 use dtyp::SystemClock;
 
 use crate::cli::Doctor;
-use crate::commands::{Failed, Source};
+use crate::commands::{self, Failed, Source};
 use crate::progress;
 use finding::Findings;
 
@@ -65,13 +65,14 @@ async fn whole(spec: &CredentialSpec, args: &Doctor, guard: &Guard, findings: &m
 /// The credential spec, if it can be used.
 fn spec(path: &Path, findings: &mut Findings) -> Option<CredentialSpec> {
     const LINK: &str = "the credential spec";
-    let report = match std::fs::read(path)
-        .map_err(|error| error.to_string())
-        .and_then(|text| credspec::check(&text).map_err(|error| error.to_string()))
-    {
+    let read = commands::credspec::read(path).map_err(|error| error.to_string());
+    let checked = |document: credspec::Document| {
+        credspec::check(&document.json).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    let report = match read.and_then(checked) {
         Ok(report) => report,
         Err(what) => {
-            findings.broken(LINK, format!("{}: {what}", path.display()), None);
+            findings.broken(LINK, what, None);
             return None;
         }
     };

@@ -8,6 +8,8 @@ use clap::{Args, Subcommand};
 pub enum Domain {
     /// Create the first domain of a new forest in an empty folder.
     Provision(Provision),
+    /// Print the certificate of the built-in authority, by which clients know the domain controller.
+    Ca(DomainCa),
     /// Make a directory of a backup again.
     Restore(DomainRestore),
     /// Restore the newest backup into a folder that is thrown away, and look through all of it.
@@ -44,6 +46,13 @@ pub struct Provision {
     /// Succeed without doing anything if there is a directory in --data; and begin again where an earlier attempt was interrupted.
     #[arg(long)]
     pub if_missing: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct DomainCa {
+    /// The folder with the directory.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
 }
 
 #[derive(Args, Debug)]

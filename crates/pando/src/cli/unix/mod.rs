@@ -19,7 +19,7 @@ pub use credspec::CredspecNew;
 pub use dc::{Dc, DcRun};
 pub use demo::{Demo, DemoPlugin};
 pub use doctor::Doctor;
-pub use domain::{Domain, DomainRestore, DomainVerify, Provision};
+pub use domain::{Domain, DomainCa, DomainRestore, DomainVerify, Provision};
 pub use gmsa::{
     EncryptionType, Gmsa, GmsaCreate, GmsaExplain, GmsaList, GmsaName, GmsaReaders, GmsaSet, GmsaShow, GmsaSpn,
     GmsaSpnNames,

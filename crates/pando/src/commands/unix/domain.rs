@@ -1,11 +1,12 @@
 //! `pando domain`.
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use super::Failed;
-use super::dc::backup;
+use super::dc::{backup, built_in_authority};
 use super::password::password_of;
-use crate::cli::{DomainRestore, DomainVerify, Provision};
+use crate::cli::{DomainCa, DomainRestore, DomainVerify, Provision};
 use crate::{progress, terminal};
 use directory::{CreateOptions, Environment, OpenOptions, provision};
 
@@ -50,6 +51,16 @@ fn provision_whole(data: &Path, make: impl FnOnce(&Path) -> Result<(), Failed>) 
     let parent = data.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let synced = std::fs::File::open(parent).and_then(|parent| parent.sync_all());
     Ok(synced.map_err(|error| failed("write", parent, error))?)
+}
+
+pub fn ca(args: &DomainCa) -> Result<ExitCode, Failed> {
+    let path = built_in_authority(&args.data);
+    let pem = std::fs::read_to_string(&path).map_err(|error| {
+        let path = path.display();
+        format!("{path} cannot be read: {error} (`pando dc run` makes it at its first start, unless it has --tls-cert)")
+    })?;
+    terminal::say(pem.trim_end());
+    Ok(ExitCode::SUCCESS)
 }
 
 pub fn restore(args: &DomainRestore) -> Result<(), Failed> {

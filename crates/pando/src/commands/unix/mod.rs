@@ -28,6 +28,7 @@ pub fn keep(command: DomainCommand) -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => terminal::fail("creating the domain", &*error),
         },
+        DomainCommand::Domain(Domain::Ca(args)) => ended("reading the authority's certificate", domain::ca(&args)),
         DomainCommand::Domain(Domain::Restore(args)) => match domain::restore(&args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => terminal::fail("restoring the directory", &*error),

@@ -11,7 +11,7 @@ use crate::terminal;
 use certificate::Source;
 use directory::{Directory, Environment, OpenOptions};
 use pki::{Authority, ClientAuth, Purpose, Rotating, Validity};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,6 +75,16 @@ pub async fn run(args: DcRun) -> Result<ExitCode, Failed> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The file with the certificate of the authority in this folder, for who copies it to clients.
+fn authority_certificate(folder: &Path) -> PathBuf {
+    folder.join("domain-controller.pem")
+}
+
+/// The same, of the authority in a data folder.
+pub(super) fn built_in_authority(data: &Path) -> PathBuf {
+    authority_certificate(&data.join("ca"))
+}
+
 /// Where the certificate to show comes from: the files given, or the authority in the data folder, which is named with it.
 fn source(args: &DcRun, directory: &Directory) -> Result<(Source, Option<PathBuf>), Failed> {
     if let (Some(chain), Some(key)) = (&args.tls_cert, &args.tls_key) {
@@ -83,7 +93,7 @@ fn source(args: &DcRun, directory: &Directory) -> Result<(Source, Option<PathBuf
     let folder = std::path::absolute(args.data.join("ca"))?;
     let clock = &*directory.environment().clock;
     let authority = Authority::load_or_create(&folder, "domain controller", Validity::YEARS_10, clock)?;
-    let certificate = folder.join("domain-controller.pem");
+    let certificate = authority_certificate(&folder);
     pki::file::write(&certificate, authority.certificate_pem().as_bytes(), pki::file::Readers::Everyone)?;
     let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
     names.extend(host_name(directory)?);

@@ -18,6 +18,9 @@ use crate::cli::{Gmsa, GmsaCreate, GmsaName, GmsaReaders, GmsaSpn};
 use crate::{progress, terminal};
 use membership::Membership;
 
+/// RFC 4511 appendix A.2.
+const ENTRY_ALREADY_EXISTS: u32 = 68;
+
 /// Who may retrieve the password.
 const READERS: &str = "msDS-GroupMSAMembership";
 const CLASS: &str = "msDS-GroupManagedServiceAccount";
@@ -66,7 +69,12 @@ async fn create(args: GmsaCreate) -> Result<(), Failed> {
     }
     let container = args.container.unwrap_or_else(|| format!("CN=Managed Service Accounts,{}", administration.base));
     let dn = format!("CN={name},{container}");
-    administration.connection.add(&dn, &attributes).await?;
+    administration.connection.add(&dn, &attributes).await.map_err(|error| match error.code() {
+        Some(ENTRY_ALREADY_EXISTS) => Failed::from(format!(
+            "{dn} is there already: `pando gmsa show {name}` says what it is; allow, set and spn change it"
+        )),
+        _ => error.into(),
+    })?;
     terminal::say(format_args!(
         "{dn} is ready. A container gets it with a credential spec: pando credspec new --account {name} …"
     ));

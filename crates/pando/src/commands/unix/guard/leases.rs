@@ -9,13 +9,12 @@ use guardd::Caller;
 use guardd::message::own::{AddRequest, Lease, Owner, Process};
 
 use crate::cli::{GuardAdd, GuardLeases, GuardRelease};
-use crate::commands::Failed;
+use crate::commands::{Failed, credspec};
 use crate::{progress, terminal};
 
 pub async fn add(args: GuardAdd) -> Result<ExitCode, Failed> {
-    let read = |path: &PathBuf| {
-        std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
-    };
+    // In any form; the guard takes the JSON.
+    let read = |path: &PathBuf| Ok::<_, Failed>(String::from_utf8(credspec::read(path)?.json)?);
     let request = AddRequest {
         credspecs: args.credspec.iter().map(read).collect::<Result<_, _>>()?,
         lease_id: String::new(),

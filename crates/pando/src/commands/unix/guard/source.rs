@@ -1,11 +1,11 @@
 //! What the guard is told: a credential spec, where its domain is, and who the host is.
 
+use ::credspec::CredentialSpec;
 use ccg::{Guard, HostKeytabs, Options};
 use client::{Domain, Endpoint};
-use credspec::CredentialSpec;
 
 use crate::cli::{DomainAddress, GuardSource, GuardWays, resolver};
-use crate::commands::Failed;
+use crate::commands::{Failed, credspec};
 use crate::plugins;
 
 pub struct Source {
@@ -16,9 +16,7 @@ pub struct Source {
 
 impl Source {
     pub fn read(args: &GuardSource) -> Result<Self, Failed> {
-        let path = args.credspec.display();
-        let text = std::fs::read(&args.credspec).map_err(|error| format!("{path} cannot be read: {error}"))?;
-        let spec = CredentialSpec::parse(&text).map_err(|error| format!("{path}: {error}"))?;
+        let spec = credspec::parse(&args.credspec, &credspec::read(&args.credspec)?)?;
         let domain = Domain::new(&spec.domain_join_config.dns_name.to_string());
         let domain = Self::domain(domain, &args.ways.domain)?;
         Ok(Self { spec, domain, guard: Self::guard(&args.ways)? })
