@@ -434,3 +434,22 @@ async fn connections_beyond_an_address_share_do_not_wait() {
     asked(&mut site.call(&site.roots).await.unwrap(), "other").await;
     assert!(begun.elapsed() < Duration::from_millis(100), "{:?}", begun.elapsed());
 }
+
+/// RFC 9113 6.5.2: streams that wait for room leave the others of their connection what they may send.
+#[tokio::test(start_paused = true)]
+async fn all_streams_of_a_connection_have_their_windows_at_once() {
+    let site = site().await;
+    let mut stream = site.call(&site.roots).await.unwrap();
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.unwrap();
+    assert_eq!(head[3], 4, "settings come first");
+    let mut settings = vec![0; usize::from(head[2])];
+    stream.read_exact(&mut settings).await.unwrap();
+    let said = |kind: u8| {
+        let setting = settings.chunks_exact(6).find(|setting| setting[..2] == [0, kind]).unwrap();
+        u32::from_be_bytes(setting[2..].try_into().unwrap())
+    };
+    let (streams, window) = (said(3), said(4));
+    assert!(streams > 1 && window > 4_096 && streams * window <= 65_535, "{streams} of {window}");
+}
