@@ -289,4 +289,29 @@ mod tests {
         assert!(taken.iter().all(Option::is_some) && begun.elapsed().is_zero());
         assert!(places.state().waiting.is_empty());
     }
+
+    /// Who is woken first may be content with a place of its own address.
+    #[tokio::test(start_paused = true)]
+    async fn a_freed_place_is_taken_by_who_can_take_it() {
+        let places = Places::default();
+        let by = |turn: usize| at(((turn + 1) / MOST_OF_ONE) as u8);
+        let all: Vec<_> = (0..MOST).map(|turn| Arc::new(places.take(by(turn)).unwrap())).collect();
+        let mut reviews: Vec<_> = all.iter().map(Place::answers).collect();
+        let begun = tokio::time::Instant::now();
+        let wait = |last| {
+            let places = places.clone();
+            tokio::spawn(async move { places.place(at(last)).await })
+        };
+        let waiting = [wait(0), wait(0), wait(9)];
+        tokio::task::yield_now().await;
+        for _ in 0..2 {
+            drop(reviews.remove(MOST / 2));
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        let mut taken = Vec::new();
+        for waiting in waiting {
+            taken.push(waiting.await.unwrap());
+        }
+        assert!(taken.iter().all(Option::is_some) && begun.elapsed() < PATIENCE / 2, "{:?}", begun.elapsed());
+    }
 }
