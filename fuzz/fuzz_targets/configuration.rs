@@ -1,7 +1,7 @@
 //! The configuration file of the command line.
 #![no_main]
 
-#[allow(dead_code, reason = "only its parser is of use here")]
+#[allow(dead_code, unused_imports, reason = "only its parser is of use here")]
 #[path = "../../crates/pando/src/cli/mod.rs"]
 mod cli;
 #[allow(dead_code, reason = "only its parser is of use here")]

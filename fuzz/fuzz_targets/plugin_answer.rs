@@ -1,12 +1,11 @@
 //! What a program that is a plugin answers on its standard output, and what it is asked.
 #![no_main]
 
-#[allow(dead_code, reason = "it has more than this uses")]
 #[path = "../../crates/plugins/src/account.rs"]
 mod account;
-#[allow(dead_code, reason = "it has more than this uses")]
 #[path = "../../crates/plugins/src/json_texts.rs"]
 mod json_texts;
+#[allow(dead_code, reason = "it has more than this uses")]
 #[path = "../../crates/plugins/src/process/protocol.rs"]
 mod protocol;
 
