@@ -67,7 +67,7 @@ where
                 is_listing = is_of_a_list(&event);
                 tell(event);
             }
-            Ok(Some(Err(error))) => return (error.to_string(), wish(&error)),
+            Ok(Some(Err(error))) => return (said(&error), wish(&error)),
             Ok(None) => return ("the watch ended".to_owned(), Duration::ZERO),
             Err(_) => return ("the API server did not answer in time".to_owned(), Duration::ZERO),
         }
@@ -77,6 +77,16 @@ where
 /// Of one that has not ended.
 fn is_of_a_list<K>(event: &Event<K>) -> bool {
     matches!(event, Event::Init | Event::InitApply(_))
+}
+
+/// Nothing of what cannot be read, which may be a Secret.
+fn said(error: &Error) -> String {
+    match error {
+        Error::InitialListFailed(kube::Error::SerdeError(error))
+        | Error::WatchStartFailed(kube::Error::SerdeError(error))
+        | Error::WatchFailed(kube::Error::SerdeError(error)) => api::unreadable(error),
+        other => other.to_string(),
+    }
 }
 
 fn wish(error: &Error) -> Duration {

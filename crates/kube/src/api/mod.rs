@@ -67,7 +67,7 @@ impl ApiError {
     /// Says what was being done.
     pub fn doing(doing: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
         let doing = doing.into();
-        move |source| Self::Request { doing, source }
+        move |source| Self::Request { doing, source: without_contents(source) }
     }
 
     /// For how long the API server wants to be left alone; it says so when it is busy.
@@ -83,6 +83,20 @@ impl ApiError {
         let Self::Request { source: kube::Error::Api(status), .. } = self else { return false };
         (400..500).contains(&status.code) && status.code != 429
     }
+}
+
+/// What cannot be read is quoted by its reader, and may be a Secret.
+fn without_contents(error: kube::Error) -> kube::Error {
+    match error {
+        kube::Error::SerdeError(error) => kube::Error::Service(unreadable(&error).into()),
+        other => other,
+    }
+}
+
+/// Where an answer is not what was asked for, and nothing of what is in it.
+pub(crate) fn unreadable(error: &serde_json::Error) -> String {
+    let (kind, line, column) = (error.classify(), error.line(), error.column());
+    format!("its answer is not what was asked for ({kind:?} error at line {line}, column {column})")
 }
 
 pub(crate) fn retry_after(status: &Status) -> Option<Duration> {

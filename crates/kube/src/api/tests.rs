@@ -135,3 +135,18 @@ fn each_limit_leaves_the_api_server_its_time() {
     assert!(LIMITS.silence > Duration::from_secs(60) && LIMITS.head > Duration::from_secs(15));
     assert!(LIMITS.connect < LIMITS.head && LIMITS.silence < Duration::from_secs(120));
 }
+
+/// The reader of JSON quotes what it did not expect.
+#[test]
+fn an_answer_that_cannot_be_read_is_not_quoted() {
+    use k8s_openapi::api::core::v1;
+    for odd in [
+        r#"{"data":"Typed-by-somebody-1"}"#,
+        r#"{"stringData":{"password":["Typed-by-somebody-1"]},"data":"Typed-by-somebody-1"}"#,
+    ] {
+        let error = serde_json::from_str::<v1::Secret>(odd).unwrap_err();
+        let said = ApiError::doing("reading the Secret")(kube::Error::SerdeError(error));
+        let all = format!("{said} {said:?}");
+        assert!(all.contains("reading the Secret") && all.contains("column") && !all.contains("somebody"), "{all}");
+    }
+}
