@@ -31,7 +31,7 @@ const RESYNC: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 /// For one answer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// What has come of a write that another was quicker with, or knew more for.
 const OVERTAKEN: &str = "overtaken";
 
@@ -206,16 +206,17 @@ async fn settled<T>(
     asked: impl Future<Output = Result<T, kube::Error>>,
     what: &'static str,
 ) -> Result<&'static str, ApiError> {
-    match timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(late())) {
+    match in_time(asked).await {
         Ok(_) => Ok(what),
         Err(kube::Error::Api(answer)) if [404, 409].contains(&answer.code) => Ok(OVERTAKEN),
         Err(error) => Err(ApiError::doing(doing)(error)),
     }
 }
 
-/// In place of an answer.
-pub(super) fn late() -> kube::Error {
-    kube::Error::Service("the API server did not answer in time".into())
+/// Waits for one answer.
+pub(super) async fn in_time<T>(asked: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
+    let late = || kube::Error::Service("the API server did not answer in time".into());
+    timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(late()))
 }
 
 fn object(name: &str, owner: &str) -> DynamicObject {

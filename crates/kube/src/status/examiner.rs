@@ -21,10 +21,10 @@ use kube::runtime::watcher::Config;
 use serde_json::json;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::conclude::{Spec, secret_of};
-use super::controller::ControllerError;
+use super::controller::{ControllerError, in_time};
 use super::judgement::{Judgement, is_refused};
 use super::metrics::Metrics;
 use super::probes::Probes;
@@ -42,7 +42,6 @@ const GAP: Duration = Duration::from_secs(2);
 /// After a report that could not be written; longer if the API server says so.
 const RETRY: Duration = Duration::from_secs(10);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How an examiner runs.
 #[derive(Clone)]
@@ -256,9 +255,8 @@ impl Examiner {
         let reports = api::reports_in(self.client.clone(), self.config.namespace.as_str());
         let patch = Patch::Merge(json!({ "status": report }));
         let parameters = PatchParams::default();
-        let written = timeout(PATIENCE, reports.patch_status(name, &parameters, &patch)).await;
-        let late = || kube::Error::Service("the API server did not answer in time".into());
-        written.unwrap_or_else(|_| Err(late())).map_err(ApiError::doing(format!("writing the report {name}")))?;
+        let written = in_time(reports.patch_status(name, &parameters, &patch)).await;
+        written.map_err(ApiError::doing(format!("writing the report {name}")))?;
         self.metrics.wrote("report");
         Ok(())
     }

@@ -11,10 +11,9 @@ use k8s_openapi::api::storage::v1::CSINode;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::api::{Api, ListParams, ObjectList};
 use tokio::sync::OnceCell;
-use tokio::time::timeout;
 
 use super::conclude::{Nodes, Spec, Status, secret_of};
-use super::controller::{Installer, PATIENCE, late};
+use super::controller::{Installer, in_time};
 use super::plan::{Step, World, plan};
 use super::report::Report;
 use super::seen;
@@ -129,5 +128,5 @@ async fn paged<K: Clone, F: Future<Output = kube::Result<ObjectList<K>>>>(
 }
 
 async fn asked<T>(doing: String, asked: impl Future<Output = kube::Result<T>>) -> Result<T, ApiError> {
-    timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(late())).map_err(ApiError::doing(doing))
+    in_time(asked).await.map_err(ApiError::doing(doing))
 }
