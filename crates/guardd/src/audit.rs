@@ -1,9 +1,10 @@
 //! The audit: one line for every fetch, with who asked, for what, and what came of it. There is no secret in it.
 
+use std::num::NonZeroU64;
 use std::path::Path;
 
 use ::audit::Lines;
-use ccg::{Fetch, LeaseError, Peer, Workload};
+use ccg::{Fetch, Peer, Workload};
 use dtyp::FileTime;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -31,21 +32,25 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     took_ms: f64,
-    #[serde(skip_serializing_if = "is_zero")]
-    refusals_not_written: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusals_not_written: Option<NonZeroU64>,
 }
 
-/// A pod that was refused before anything was fetched.
+/// Who was refused before anything was fetched.
 #[derive(Serialize)]
 struct Refused<'a> {
     time: String,
     occasion: &'static str,
-    workload: &'a Workload,
-    credspec: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workload: Option<&'a Workload>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credspec: Option<&'a str>,
     outcome: &'static str,
     error: String,
-    #[serde(skip_serializing_if = "is_zero")]
-    refusals_not_written: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusals_not_written: Option<NonZeroU64>,
 }
 
 /// The end of a lease.
@@ -56,20 +61,6 @@ struct Released<'a> {
     lease: &'a str,
     asked_by: String,
     outcome: &'static str,
-}
-
-/// Somebody whose request came to no fetch.
-#[derive(Serialize)]
-struct TurnedAway<'a> {
-    time: String,
-    occasion: &'static str,
-    asked_by: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    workload: Option<&'a Workload>,
-    outcome: &'static str,
-    error: String,
-    #[serde(skip_serializing_if = "is_zero")]
-    refusals_not_written: u64,
 }
 
 impl<'a> Line<'a> {
@@ -97,14 +88,9 @@ impl<'a> Line<'a> {
             broken: fetch.broken.map(|error| error.step),
             error: fetch.broken.map(ToString::to_string),
             took_ms: (fetch.took.as_secs_f64() * 1e5).round() / 100.0,
-            refusals_not_written,
+            refusals_not_written: NonZeroU64::new(refusals_not_written),
         }
     }
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 impl AuditFile {
@@ -122,32 +108,26 @@ impl AuditFile {
 
     pub(crate) fn refused(
         &self,
-        workload: &Workload,
-        credspec: &str,
-        why: &str,
-        refusals_not_written: u64,
+        asked_by: Option<&Peer>,
+        (workload, credspec): (Option<&Workload>, Option<&str>),
+        why: &dyn std::fmt::Display,
+        not_written: u64,
         now: FileTime,
     ) {
-        let (time, error) = (now.generalized(), why.to_owned());
-        let (occasion, outcome) = ("begin", "refused");
-        self.0.write(&Refused { time, occasion, workload, credspec, outcome, error, refusals_not_written });
+        self.0.write(&Refused {
+            time: now.generalized(),
+            occasion: "begin",
+            asked_by: asked_by.map(ToString::to_string),
+            workload,
+            credspec,
+            outcome: "refused",
+            error: why.to_string(),
+            refusals_not_written: NonZeroU64::new(not_written),
+        });
     }
 
     pub(crate) fn released(&self, lease: &str, by: &Peer, now: FileTime) {
         let (time, asked_by) = (now.generalized(), by.to_string());
         self.0.write(&Released { time, occasion: "release", lease, asked_by, outcome: "released" });
-    }
-
-    pub(crate) fn turned_away(
-        &self,
-        asked_by: &Peer,
-        workload: Option<&Workload>,
-        why: &LeaseError,
-        refusals_not_written: u64,
-        now: FileTime,
-    ) {
-        let (time, asked_by, error) = (now.generalized(), asked_by.to_string(), why.to_string());
-        let (occasion, outcome) = ("begin", "refused");
-        self.0.write(&TurnedAway { time, occasion, asked_by, workload, outcome, error, refusals_not_written });
     }
 }

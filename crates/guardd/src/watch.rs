@@ -47,7 +47,7 @@ impl Watch {
         let Some(not_written) = self.admit(Refused::Namespace(pod.namespace.clone())) else { return };
         tracing::warn!(%pod, service_account = pod.service_account, spec, error = %why, "no identity for a pod");
         if let Some(audit) = &self.audit {
-            audit.refused(pod, spec, &why.to_string(), not_written, self.clock.now());
+            audit.refused(None, (Some(pod), Some(spec)), why, not_written, self.clock.now());
         }
     }
 
@@ -82,7 +82,7 @@ impl Observer for Watch {
         let Some(not_written) = self.admit(Refused::of(asked_by, workload)) else { return };
         Logged.refused(asked_by, workload, why);
         if let Some(audit) = &self.audit {
-            audit.turned_away(asked_by, workload, why, not_written, self.clock.now());
+            audit.refused(Some(asked_by), (workload, None), why, not_written, self.clock.now());
         }
     }
 }

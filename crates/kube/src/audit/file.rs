@@ -4,6 +4,7 @@
 //! next such line says how many there were besides. What comes with a certificate is always written.
 
 use std::io;
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -35,8 +36,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<&'a str>,
     took_ms: f64,
-    #[serde(skip_serializing_if = "is_zero")]
-    strangers_not_written: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strangers_not_written: Option<NonZeroU64>,
 }
 
 /// A step of the rotation of the account's own password.
@@ -75,14 +76,9 @@ impl<'a> Line<'a> {
                 _ => None,
             },
             took_ms: (event.took.as_secs_f64() * 1e6).round() / 1_000.0,
-            strangers_not_written,
+            strangers_not_written: NonZeroU64::new(strangers_not_written),
         }
     }
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 impl AuditFile {
