@@ -10,10 +10,10 @@ use crate::cli::{DomainCa, DomainRestore, DomainVerify, Provision};
 use crate::{progress, terminal};
 use directory::{CreateOptions, Environment, OpenOptions, provision};
 
-pub fn provision(args: &Provision) -> Result<(), Failed> {
+pub fn provision(args: &Provision) -> Result<ExitCode, Failed> {
     if args.if_missing && args.data.join("directory.mdb").exists() {
         terminal::say(format_args!("there is a directory in {} already", args.data.display()));
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
     let _progress = progress::start(format!("creating the domain {}", args.domain));
     let first_label = args.domain.split('.').next().unwrap_or_default();
@@ -35,7 +35,7 @@ pub fn provision(args: &Provision) -> Result<(), Failed> {
         provision::provision_with(&args.data, &wanted, options, Environment::system())?;
     }
     terminal::say(format_args!("{} is ready; start it with: pando dc run --data {}", args.domain, args.data.display()));
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Makes it beside its place and moves it there when it is whole, so that whoever was interrupted can simply begin again.
@@ -63,7 +63,7 @@ pub fn ca(args: &DomainCa) -> Result<ExitCode, Failed> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub fn restore(args: &DomainRestore) -> Result<(), Failed> {
+pub fn restore(args: &DomainRestore) -> Result<ExitCode, Failed> {
     let copy = newest(&args.backup)?;
     let _progress = progress::start(format!("restoring {}", copy.display()));
     directory::restore(&copy, &args.data, &options(args.key_file.as_deref()), Environment::system())?;
@@ -73,11 +73,11 @@ pub fn restore(args: &DomainRestore) -> Result<(), Failed> {
         args.data.display(),
         args.data.display()
     ));
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Restores into a folder that is thrown away: a backup is one when it has been restored.
-pub fn verify(args: &DomainVerify) -> Result<(), Failed> {
+pub fn verify(args: &DomainVerify) -> Result<ExitCode, Failed> {
     let copy = newest(&args.backup)?;
     if let Some(hours) = args.newer_than {
         let made = std::fs::metadata(&copy).and_then(|copy| copy.modified());
@@ -95,7 +95,7 @@ pub fn verify(args: &DomainVerify) -> Result<(), Failed> {
     let folder = place.path().join("restored");
     directory::restore(&copy, &folder, &options(Some(&args.key_file)), Environment::system())?;
     terminal::say(format_args!("{} can be restored with this key, and agrees with itself", copy.display()));
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 fn options(key_file: Option<&Path>) -> OpenOptions {

@@ -16,7 +16,6 @@ use std::process::ExitCode;
 
 use super::{Failed, announce, ended, in_runtime, stopped};
 use crate::cli::{ContainerCommand, Controller, Dc, Domain, DomainCommand, Example, Guard, Webhook};
-use crate::terminal;
 
 pub use guard::Source;
 
@@ -24,19 +23,10 @@ pub use guard::Source;
 pub fn keep(command: DomainCommand) -> ExitCode {
     match command {
         DomainCommand::Demo(args) => in_runtime("taking the tour", crate::demo::run(args)),
-        DomainCommand::Domain(Domain::Provision(args)) => match domain::provision(&args) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => terminal::fail("creating the domain", &*error),
-        },
+        DomainCommand::Domain(Domain::Provision(args)) => ended("creating the domain", domain::provision(&args)),
         DomainCommand::Domain(Domain::Ca(args)) => ended("reading the authority's certificate", domain::ca(&args)),
-        DomainCommand::Domain(Domain::Restore(args)) => match domain::restore(&args) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => terminal::fail("restoring the directory", &*error),
-        },
-        DomainCommand::Domain(Domain::VerifyBackup(args)) => match domain::verify(&args) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => terminal::fail("verifying the backup", &*error),
-        },
+        DomainCommand::Domain(Domain::Restore(args)) => ended("restoring the directory", domain::restore(&args)),
+        DomainCommand::Domain(Domain::VerifyBackup(args)) => ended("verifying the backup", domain::verify(&args)),
         DomainCommand::Dc(Dc::Run(args)) => in_runtime("running the domain controller", dc::run(args)),
         DomainCommand::Kds(command) => in_runtime("keeping KDS root keys", kds::run(command)),
         DomainCommand::Gmsa(command) => in_runtime("keeping gMSAs", gmsa::run(command)),
