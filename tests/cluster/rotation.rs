@@ -163,15 +163,21 @@ fn wherever_a_provider_is_killed_calls_get_the_password_in_force_and_another_fin
     }
 }
 
-/// The directory has the next password, and the write that puts it in its place is held; then a pipeline writes its own manifest back.
-#[test]
-fn who_writes_the_secret_in_the_middle_of_a_change_does_not_cost_the_account() {
+/// A password that is to be changed now, and a way to the API server that may be broken.
+fn due_behind_a_front() -> (Site, Front, PathBuf) {
     let site = site(ALL);
     site.secret("contoso.com");
     site.domain.no_minimum_age();
     site.annotate(ASK);
     let front = Front::start(&site.cluster);
     let through = front.kubeconfig(&site.cluster, &site.kubeconfig);
+    (site, front, through)
+}
+
+/// The directory has the next password, and the write that puts it in its place is held; then a pipeline writes its own manifest back.
+#[test]
+fn who_writes_the_secret_in_the_middle_of_a_change_does_not_cost_the_account() {
+    let (site, front, through) = due_behind_a_front();
     front.becomes(Mood::HoldsWritesAfter(2));
     let provider = AccountProvider::start_rotating(&site.domain, &through, "node-1", &site.place());
     front.await_held();
@@ -200,12 +206,7 @@ fn who_may_not_write_the_secret_hands_it_out_all_the_same_and_says_what_is_wrong
 
 #[test]
 fn an_api_server_that_is_busy_broken_or_gone_delays_it_and_nothing_more() {
-    let site = site(ALL);
-    site.secret("contoso.com");
-    site.domain.no_minimum_age();
-    site.annotate(ASK);
-    let front = Front::start(&site.cluster);
-    let through = front.kubeconfig(&site.cluster, &site.kubeconfig);
+    let (site, front, through) = due_behind_a_front();
     front.becomes(Mood::Says(429));
     let provider = AccountProvider::start_rotating(&site.domain, &through, "node-1", &site.place());
     for mood in [Mood::Says(429), Mood::Says(500), Mood::Gone] {
